@@ -1,0 +1,1 @@
+"""The station itself: plain data and functions, without I/O, clocks or randomness."""

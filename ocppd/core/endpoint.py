@@ -1,0 +1,44 @@
+"""Where and how the link calls: what a station tells the edge that connects it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ocppd.core.description import Tls
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """RetryBackOffWaitMinimum, RetryBackOffRandomRange (seconds) and RetryBackOffRepeatTimes."""
+
+    minimum: float = 2.0
+    random_range: float = 10.0
+    repeats: int = 5
+
+    def wait(self, failures: int, chance: float) -> float:
+        """Seconds to wait after `failures` (from 1) failed attempts in a row; `chance` lies in 0..1.
+
+        The base doubles with every failure, at most `repeats` times; the random part is drawn afresh
+        (Part 4, 5.3).
+        """
+        doublings = min(failures - 1, self.repeats)
+        return float(self.minimum * 2**doublings + self.random_range * chance)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Everything that one attempt to connect needs, as the station's variables stand at that moment.
+
+    `url` is complete: the percent-encoded identity is its last segment. `password` is None where basic
+    auth is not used (security profiles 0 and 3). `timeout` bounds the handshake, in seconds.
+    """
+
+    url: str
+    identity: str
+    protocols: tuple[str, ...]
+    tls: Tls
+    password: str | None = field(default=None, repr=False)
+    backoff: Backoff = Backoff()
+    timeout: float = 30.0
