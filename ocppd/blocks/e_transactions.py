@@ -1,0 +1,611 @@
+"""E. Transactions: when they start and end, and what the CSMS is told of them.
+
+Whatever happens at an EVSE, `_progress` compares the conditions of TxStartPoint and TxStopPoint with those
+that held before: one that has come true may start a transaction, one that was lost may end it, and
+everything else is told as Updated. `_follow` then lets energy flow or stop, which may be told in turn.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal
+
+from ocppd.blocks import j_meter_values as meter
+from ocppd.core import on, session
+from ocppd.core.errors import CallError, CommandError
+from ocppd.core.faults import DEFECTS
+from ocppd.core.state import Authorization, Transaction
+from ocppd.core.station import UNCHANGED, Done
+from ocppd.core.status import is_operative
+from ocppd.core.variables import boolean, integer, members
+
+if TYPE_CHECKING:
+    from ocppd.core.schemas import Payload
+    from ocppd.core.state import Evse, QueuedCall
+    from ocppd.core.station import Event, Station
+
+_POINTS = ("ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer")
+START_POINT = members("TxCtrlr", "TxStartPoint", "EVConnected,Authorized", _POINTS, mutability="ReadWrite")
+STOP_POINT = members("TxCtrlr", "TxStopPoint", "EVConnected", _POINTS, mutability="ReadWrite")
+CONNECTION_TIMEOUT = integer(
+    "TxCtrlr", "EVConnectionTimeOut", 120, mutability="ReadWrite", unit="s", minimum=0
+)
+STOP_ON_INVALID = boolean("TxCtrlr", "StopTxOnInvalidId", True, mutability="ReadWrite")
+STOP_ON_UNPLUG = boolean("TxCtrlr", "StopTxOnEVSideDisconnect", True)
+BEFORE_ACCEPTED = boolean("TxCtrlr", "TxBeforeAcceptedEnabled", False)
+UNLOCK_ON_UNPLUG = boolean("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", True)
+
+
+# What happens at an EVSE
+
+
+@on.event("parked")
+def ev_detected(st: Station, event: Event) -> None:
+    """A car is in the bay (E01.FR.01)."""
+    _progress(st, _place(event), "EVDetected")
+
+
+@on.event("departed")
+def ev_departed(st: Station, event: Event) -> None:
+    """The bay is empty (E06.FR.01)."""
+    _progress(st, _place(event), "EVDeparted", reason="Local")
+
+
+@on.event("plugged_in")
+def plugged_in(st: Station, event: Event) -> None:
+    """The cable is in (E01.FR.02, E02, E03)."""
+    evse = _place(event)
+    st.cancel(f"ev_timeout:{evse}")
+    _lock(st, evse)
+    if _has_bay_sensor(st) and not st.evse(evse).parked:
+        _progress(st, evse, "EVDetected")
+    _progress(st, evse, "CablePluggedIn")
+    _follow(st, evse)
+
+
+@on.event("unplugged")
+def unplugged(st: Station, event: Event) -> None:
+    """The cable is out: nobody is authorized any more (E09.FR.01), the transaction may end (E06.FR.02)."""
+    evse = _place(event)
+    st.evse(evse).authorization = None
+    leaves_bay = _has_bay_sensor(st) and not st.evse(evse).parked
+    _progress(st, evse, "EVCommunicationLost", in_bay=leaves_bay or None)
+    if leaves_bay:
+        _progress(st, evse, "EVDeparted")
+    _end_what_nothing_else_ends(st, evse)
+    _follow(st, evse)
+
+
+def _end_what_nothing_else_ends(st: Station, evse: int) -> None:
+    """Without car, cable and token no stop point is left that could be lost."""
+    place = st.evse(evse)
+    if place.transaction is not None and not conditions(st, evse):
+        _end(st, evse, "EVCommunicationLost")
+
+
+@on.event("authorized")
+def authorized(st: Station, event: Event) -> None:
+    """Somebody may charge (E01.FR.03), and has EVConnectionTimeOut to plug in (E03.FR.05, C01.FR.26)."""
+    evse = _place(event)
+    place, data = st.evse(evse), event.data
+    place.authorization = Authorization(data["token"], data.get("group"), data.get("remote_start_id"))
+    _lock(st, evse)
+    _progress(st, evse, "Authorized")
+    if not _is_plugged(place):
+        st.after(st.get(CONNECTION_TIMEOUT), f"ev_timeout:{evse}")
+    _follow(st, evse)
+
+
+@on.timer("ev_timeout")
+def ev_connection_timeout(st: Station, evse: int) -> None:
+    """Nobody has plugged in: the authorization lapses (E03.FR.05, E03.FR.15)."""
+    place = st.evse(evse)
+    if place.authorization is None or _is_plugged(place):
+        return
+    _deauthorize(st, evse)
+    if place.transaction is None:
+        return
+    place.transaction.stopped_reason = "Timeout"
+    if "ParkingBayOccupancy" in st.get(STOP_POINT):
+        _progress(st, evse, "EVConnectTimeout")
+    else:
+        _end(st, evse, "EVConnectTimeout")
+
+
+@on.event("stop_authorized")
+def stop_authorized(st: Station, event: Event) -> None:
+    """The driver has ended the authorization (E07)."""
+    _stop(st, _place(event), "StopAuthorized", "Local", token=event.data["token"])
+
+
+@on.event("remote_stop")
+def remote_stop(st: Station, event: Event) -> None:
+    """The CSMS has ended the authorization (F03)."""
+    _stop(st, _place(event), "RemoteStop", "Remote")
+
+
+def _stop(st: Station, evse: int, trigger: str, reason: str, token: Payload | None = None) -> None:
+    _deauthorize(st, evse)
+    _progress(st, evse, trigger, reason=reason, token=token)
+    _follow(st, evse)
+
+
+@on.event("fault")
+def fault(st: Station, event: Event) -> None:
+    """A defect of the connector in use ends the transaction (E06.FR.16)."""
+    evse = _place(event)
+    place = st.evse(evse)
+    if event.connector is None or not st.connector(evse, event.connector).plugged:
+        return
+    _deauthorize(st, evse)
+    if place.transaction is not None:
+        defect = DEFECTS.get(event.data["code"])
+        place.transaction.stopped_reason = defect.stopped_reason if defect else "Other"
+        _end(st, evse, "AbnormalCondition")
+    place.points = conditions(st, evse)
+
+
+@on.event("reset")
+def reset(st: Station, event: Event) -> None:
+    """An immediate reset ends every transaction first (B12.FR.04)."""
+    reason = "ImmediateReset" if event.data["reason"] == "RemoteReset" else "Reboot"
+    for evse, place in st.evses():
+        _deauthorize(st, evse)
+        if place.transaction is not None:
+            place.transaction.stopped_reason = reason
+            _end(st, evse, "ResetCommand")
+
+
+@on.event("power_up")
+def power_up(st: Station, _event: Event) -> None:
+    """Transactions go on where the power cut has left them; authorizations without one have lapsed."""
+    for evse, place in st.evses():
+        if place.transaction is None:
+            place.authorization = None
+        else:
+            _arm_samples(st, evse, place.transaction)
+            if not _is_plugged(place):
+                _progress(st, evse, "EVCommunicationLost")
+        _follow(st, evse)
+
+
+@on.event("boot")
+def accepted(st: Station, event: Event) -> None:
+    """What was plugged in before the CSMS accepted the station counts from now."""
+    if event.data["registration"] == "Accepted":
+        for evse, place in st.evses():
+            if place.transaction is None:
+                _progress(st, evse, "CablePluggedIn")
+
+
+@on.event("availability_changed", "fault_cleared")
+def usable_again(st: Station, _event: Event) -> None:
+    """A cable in a connector that was Unavailable or Faulted counts from when it is usable."""
+    for evse, place in st.evses():
+        if place.transaction is None:
+            _progress(st, evse, "CablePluggedIn")
+
+
+@on.event("ev_changed")
+def ev_changed(st: Station, event: Event) -> None:
+    """Car or meter are not what they were."""
+    _follow(st, _place(event))
+
+
+@on.timer("charge")
+def charge_changes(st: Station, evse: int) -> None:
+    """The car has become ready, or its battery full."""
+    _follow(st, evse)
+
+
+# Commands
+
+
+@on.command("stop")
+def stop(st: Station, evse: int, reason: str = "Local") -> Done:
+    """Press the stop button of the EVSE; `reason` is the OCPP stoppedReason."""
+    st.require_power()
+    if reason not in _STOPPED_REASONS:
+        raise CommandError("invalid_argument", f"reason: one of {', '.join(sorted(_STOPPED_REASONS))}")
+    tx = st.evse(evse).transaction
+    if st.evse(evse).authorization is None:
+        raise CommandError("invalid_state", "nobody is authorized at this EVSE")
+    _stop(st, evse, "StopAuthorized", reason)
+    return Done(result={"transaction_id": tx.id if tx else None})
+
+
+@on.command("suspend")
+def suspend(st: Station, evse: int, by: Literal["ev", "evse"] = "ev") -> Done:
+    """Pause the flow of energy: by the `ev`, or by the `evse`."""
+    return _set_suspended(st, evse, by, True)
+
+
+@on.command("resume")
+def resume(st: Station, evse: int) -> Done:
+    """End the pause, whoever has made it."""
+    changed = [_set_suspended(st, evse, by, False).changed for by in ("ev", "evse")]
+    return Done() if any(changed) else UNCHANGED
+
+
+def _set_suspended(st: Station, evse: int, by: str, wanted: bool) -> Done:
+    place = st.evse(evse)
+    holder = place.car if by == "ev" else place
+    if holder is None:
+        if wanted:
+            raise CommandError("invalid_state", "no car is plugged in")
+        return UNCHANGED
+    if holder.suspended == wanted:
+        return UNCHANGED
+    holder.suspended = wanted
+    if not wanted and place.car is not None and place.car.ready_at is not None:
+        place.car.ready_at = max(place.car.ready_at, st.now)
+    _follow(st, evse)
+    return Done()
+
+
+_STOPPED_REASONS = frozenset(
+    """DeAuthorized EmergencyStop EnergyLimitReached EVDisconnected GroundFault ImmediateReset Local
+    LocalOutOfCredit MasterPass Other OvercurrentFault PowerLoss PowerQuality Reboot Remote SOCLimitReached
+    StoppedByEV TimeLimitReached Timeout""".split()
+)
+
+
+# What the CSMS answers and asks
+
+
+@on.reply("TransactionEvent")
+def event_answered(st: Station, call: QueuedCall, response: Payload) -> None:
+    """A token that the CSMS does not accept after all is handled as E05 says."""
+    info = response.get("idTokenInfo")
+    place = st.evse(call.context["evse"])
+    if info is None or info["status"] == "Accepted" or place.authorization is None:
+        return
+    if place.transaction is None or place.transaction.id != call.payload["transactionInfo"]["transactionId"]:
+        return
+    if st.get(STOP_ON_INVALID):  # E05.FR.09, E05.FR.10
+        _stop(st, call.context["evse"], "Deauthorized", "DeAuthorized")
+    else:  # E05.FR.02: no more energy, but the authorization stands
+        place.authorization.suspended = True
+        _follow(st, call.context["evse"])
+
+
+@on.failed("TransactionEvent")
+def event_given_up(st: Station, call: QueuedCall, failure: CallError) -> None:
+    """All attempts have failed: go on with the next (E13.FR.04)."""
+    tx = call.payload["transactionInfo"]["transactionId"]
+    text = f"the CSMS never took event {call.payload['seqNo']} of transaction {tx}: {failure}"
+    st.emit("warning", call.context["evse"], message=text)
+
+
+@on.call("GetTransactionStatus")
+def get_transaction_status(st: Station, request: Payload) -> Payload:
+    """Whether it runs, and whether messages of it, or of any, are waiting (E14)."""
+    wanted = request.get("transactionId")
+    box = st.state.outbox
+    events = [call for call in (*box.queue, box.in_flight) if call and call.action == "TransactionEvent"]
+    ids = {call.payload["transactionInfo"]["transactionId"] for call in events}
+    if wanted is None:
+        return {"messagesInQueue": bool(ids)}
+    return {"ongoingIndicator": evse_of(st, wanted) is not None, "messagesInQueue": wanted in ids}
+
+
+def evse_of(st: Station, transaction_id: str) -> int | None:
+    """The EVSE at which that transaction runs."""
+    running = ((number, evse.transaction) for number, evse in st.evses() if evse.transaction)
+    return next((number for number, tx in running if tx.id == transaction_id), None)
+
+
+# Samples (J02)
+
+
+@on.timer("sample")
+def sample(st: Station, evse: int) -> None:
+    """TxUpdatedInterval has passed (J02.FR.11)."""
+    tx = st.evse(evse).transaction
+    if tx is None:
+        return
+    _arm(st, f"sample:{evse}", tx, st.get(meter.UPDATED_INTERVAL))
+    values = meter.reading(st, evse, st.get(meter.UPDATED_MEASURANDS), "Sample.Periodic")
+    if values:
+        _tell(st, evse, "Updated", "MeterValuePeriodic", values=values)
+
+
+@on.timer("ended_sample")
+def ended_sample(st: Station, evse: int) -> None:
+    """TxEndedInterval has passed: keep the sample for the Ended message (E06.FR.11)."""
+    tx = st.evse(evse).transaction
+    if tx is not None:
+        _arm(st, f"ended_sample:{evse}", tx, st.get(meter.ENDED_INTERVAL))
+        tx.samples += meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Sample.Periodic")
+
+
+@on.event("variable_changed")
+def intervals_changed(st: Station, event: Event) -> None:
+    """New intervals count at once."""
+    if event.data["key"].startswith("SampledDataCtrlr."):
+        for evse, place in st.evses():
+            if place.transaction is not None:
+                _arm_samples(st, evse, place.transaction)
+
+
+def _arm_samples(st: Station, evse: int, tx: Transaction) -> None:
+    enabled = st.get(meter.SAMPLED_ENABLED)
+    _arm(st, f"sample:{evse}", tx, st.get(meter.UPDATED_INTERVAL) * enabled)
+    _arm(st, f"ended_sample:{evse}", tx, st.get(meter.ENDED_INTERVAL) * enabled)
+
+
+def _arm(st: Station, timer: str, tx: Transaction, interval: int) -> None:
+    """Set the timer to the next multiple of `interval` since the transaction started; 0 is never."""
+    st.cancel(timer)
+    if interval:
+        passed = math.floor((st.now - tx.started) / interval + 1e-6)
+        st.at(tx.started + (passed + 1) * interval, timer)
+
+
+# Questions
+
+
+def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
+    """The TxStartPoint conditions that hold at the EVSE now; `in_bay` tells of the bay what is known better."""
+    place = st.evse(evse)
+    plugged = _is_plugged(place)
+    connected = plugged and (place.transaction is not None or _is_usable(st, evse))
+    held = {
+        "ParkingBayOccupancy": (place.parked or plugged) if in_bay is None else in_bay,
+        "EVConnected": connected,
+        "Authorized": place.authorization is not None,
+        "PowerPathClosed": connected and place.authorization is not None,
+        "EnergyTransfer": charging_state(st, evse) == "Charging",
+    }
+    return [point for point, holds in held.items() if holds]
+
+
+def charging_state(st: Station, evse: int) -> str:
+    """The ChargingStateEnumType of the EVSE."""
+    place = st.evse(evse)
+    if not _is_plugged(place):
+        return "Idle"
+    if place.authorization is None:
+        return "EVConnected"
+    if not session.is_offering(st.state, place):
+        return "SuspendedEVSE"
+    if place.car is None or place.car.ready_at is None:
+        return "EVConnected"
+    power = session.power_w(st.description.hardware.evses[evse - 1], place, st.now)
+    return "Charging" if power > 0 else "SuspendedEV"
+
+
+def _is_plugged(place: Evse) -> bool:
+    return any(connector.plugged for connector in place.connectors)
+
+
+def _is_usable(st: Station, evse: int) -> bool:
+    """Whether the connector with the cable is neither faulted nor set Inoperative."""
+    return any(
+        state.plugged and not state.faults and is_operative(st, evse, number)
+        for number, state in enumerate(st.evse(evse).connectors, start=1)
+    )
+
+
+def _has_bay_sensor(st: Station) -> bool:
+    return "ParkingBayOccupancy" in (*st.get(START_POINT), *st.get(STOP_POINT))
+
+
+def _place(event: Event) -> int:
+    assert event.evse is not None  # noqa: S101 - every event that E reacts to names its EVSE
+    return event.evse
+
+
+# The transaction
+
+
+def _progress(
+    st: Station,
+    evse: int,
+    trigger: str,
+    *,
+    reason: str | None = None,
+    token: Payload | None = None,
+    in_bay: bool | None = None,
+) -> None:
+    """Start, tell or end, as the points say after what `trigger` names (E01, E06).
+
+    `reason` is the stoppedReason of what may end later only, `token` the one that has stopped.
+    """
+    place = st.evse(evse)
+    tx = place.transaction
+    if not st.state.power or st.state.rebooting or (tx is None and st.state.boot.due is not None):
+        return  # dead, or not accepted yet (B02.FR.03): looked at again when that changes
+    before, place.points = set(place.points), conditions(st, evse, in_bay)
+    if tx is None:
+        if _starts(st, set(place.points), before):
+            _start(st, evse, trigger)
+        return
+    tx.stopped_reason = reason or tx.stopped_reason
+    if (before - set(place.points)) & set(st.get(STOP_POINT)):
+        _end(st, evse, trigger, token)
+    else:
+        _tell(st, evse, "Updated", trigger, token=token)
+
+
+def _starts(st: Station, now: set[str], before: set[str]) -> bool:
+    """A start point has come true; or somebody is authorized anew where the cable has stayed in."""
+    points = set(st.get(START_POINT))
+    came = now - before
+    return bool(came & points or ("Authorized" in came and now & points))
+
+
+def _start(st: Station, evse: int, trigger: str) -> None:
+    place = st.evse(evse)
+    tx = Transaction(st.uuid(), st.now, place.meter.energy_wh)
+    place.transaction = tx
+    tx.begin = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.Begin")
+    values = meter.reading(st, evse, st.get(meter.STARTED_MEASURANDS), "Transaction.Begin")
+    _tell(st, evse, "Started", trigger, values=values)
+    _arm_samples(st, evse, tx)
+
+
+def _end(st: Station, evse: int, trigger: str, token: Payload | None = None) -> None:
+    place = st.evse(evse)
+    tx = place.transaction
+    if tx is None:
+        return
+    _deauthorize(st, evse)
+    last = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.End")
+    _tell(st, evse, "Ended", trigger, token=token, values=tx.begin + tx.samples + last)
+    place.transaction = None
+    place.points = conditions(st, evse)
+    st.cancel(f"sample:{evse}")
+    st.cancel(f"ended_sample:{evse}")
+
+
+def _tell(
+    st: Station,
+    evse: int,
+    kind: str,
+    trigger: str,
+    *,
+    token: Payload | None = None,
+    values: list[Payload] | None = None,
+) -> None:
+    """Queue a TransactionEvent; what is to be told once is told now if it has not been (E01.FR.16, E02.FR.01)."""
+    place = st.evse(evse)
+    tx = place.transaction
+    assert tx is not None  # noqa: S101 - the callers have it
+    held = place.authorization
+    fresh = held is not None and not held.told
+    if fresh and held is not None and held.remote_start_id is not None and kind != "Ended":
+        trigger = "RemoteStart"  # F01.FR.19, F02.FR.21
+    info, more = _info(st, evse, tx, kind, trigger), _told_once(st, evse, tx, held if fresh else None)
+    if fresh and held is not None and held.remote_start_id is not None:
+        info["remoteStartId"] = held.remote_start_id
+    if token is not None:
+        more["idToken"] = token  # E07.FR.02
+    payload = {
+        "eventType": kind,
+        "timestamp": st.timestamp(),
+        "triggerReason": trigger,
+        "seqNo": tx.seq_no,
+        "transactionInfo": info,
+        **more,
+    }
+    if values:
+        payload["meterValue"] = values
+    tx.seq_no += 1
+    st.send("TransactionEvent", payload, context={"evse": evse}, keep=True)
+    _emit(st, evse, tx, kind, payload)
+
+
+def _info(st: Station, evse: int, tx: Transaction, kind: str, trigger: str) -> Payload:
+    """The TransactionType: chargingState when it is new (E01.FR.18), at the end why and how long."""
+    info: Payload = {"transactionId": tx.id}
+    state = charging_state(st, evse)
+    if kind != "Updated" or state != tx.charging_state or trigger in ("ChargingStateChanged", "Trigger"):
+        info["chargingState"] = tx.charging_state = state
+    if kind == "Ended":
+        info["stoppedReason"] = tx.stopped_reason or _REASON_OF_TRIGGER.get(trigger, "Local")
+        info["timeSpentCharging"] = int(tx.charging_s)
+    return info
+
+
+_REASON_OF_TRIGGER = {"EVCommunicationLost": "EVDisconnected", "ChargingStateChanged": "StoppedByEV"}
+
+
+def _told_once(st: Station, evse: int, tx: Transaction, held: Authorization | None) -> Payload:
+    more: dict[str, Any] = {}
+    if not st.state.csms.connected:
+        more["offline"] = True  # E04.FR.03
+    connector = next((n for n, it in enumerate(st.evse(evse).connectors, start=1) if it.plugged), None)
+    if tx.seq_no == 0 and connector is None:
+        more["evse"] = {"id": evse}
+    elif connector is not None and not tx.connector_told:
+        more["evse"] = {"id": evse, "connectorId": connector}
+        tx.connector_told = True
+    phases = meter.flow(st, evse).phases
+    if tx.charging_state == "Charging" and phases and phases != tx.phases_told:
+        more["numberOfPhasesUsed"] = tx.phases_told = phases  # E02.FR.18
+    if held is not None:
+        more["idToken"] = held.token
+        held.told = True
+        tx.token, tx.group = held.token, held.group
+    return more
+
+
+def _emit(st: Station, evse: int, tx: Transaction, kind: str, payload: Payload) -> None:
+    name = {"Started": "tx_started", "Updated": "tx_updated", "Ended": "tx_ended"}[kind]
+    st.emit(
+        name,
+        evse,
+        transaction_id=tx.id,
+        trigger=payload["triggerReason"],
+        state=tx.charging_state,
+        seq_no=payload["seqNo"],
+        energy_wh=round(st.evse(evse).meter.energy_wh - tx.energy_start_wh),
+        **({"stopped_reason": payload["transactionInfo"]["stoppedReason"]} if kind == "Ended" else {}),
+    )
+
+
+def tell_now(st: Station, evse: int) -> None:
+    """Tell of the running transaction because somebody asked for it (F06.FR.07)."""
+    values = meter.reading(st, evse, st.get(meter.UPDATED_MEASURANDS), "Trigger")
+    _tell(st, evse, "Updated", "Trigger", values=values)
+
+
+# Energy
+
+
+def _follow(st: Station, evse: int) -> None:
+    """Offer energy or withdraw it, tell where the charging state has changed, and look again when it will."""
+    place = st.evse(evse)
+    car, offering = place.car, session.is_offering(st.state, place)
+    if car is not None:
+        if offering and car.ready_at is None:
+            car.ready_at = st.now + car.ready_delay_s
+        elif place.authorization is None:
+            car.ready_at = None
+    state = charging_state(st, evse)
+    told = place.transaction.charging_state if place.transaction is not None else None
+    flowing = "EnergyTransfer" in place.points
+    if state != told or flowing != (state == "Charging"):
+        _progress_energy(st, evse, told, state)
+    _arm_charge(st, evse)
+
+
+def _progress_energy(st: Station, evse: int, told: str | None, state: str) -> None:
+    """A changed charging state is told, unless nothing but the bookkeeping of points has changed."""
+    place = st.evse(evse)
+    if place.transaction is not None and state == told:
+        place.points = conditions(st, evse)
+        return
+    _progress(st, evse, "ChargingStateChanged")
+
+
+def _arm_charge(st: Station, evse: int) -> None:
+    """Look again when the car becomes ready or its battery full."""
+    place, description = st.evse(evse), st.description.hardware.evses[evse - 1]
+    st.cancel(f"charge:{evse}")
+    car = place.car
+    if car is None or car.ready_at is None or car.suspended or not session.is_offering(st.state, place):
+        return
+    if st.now < car.ready_at:
+        st.at(car.ready_at, f"charge:{evse}")
+    elif car.soc < 100 and (seconds := session.seconds_to_full(description, place)) < math.inf:
+        st.after(seconds, f"charge:{evse}")
+
+
+def _deauthorize(st: Station, evse: int) -> None:
+    """Nobody may charge here any more; a detachable cable is let go (E06.FR.10, E07.FR.07)."""
+    place = st.evse(evse)
+    place.authorization = None
+    st.cancel(f"ev_timeout:{evse}")
+    for connector in place.connectors:
+        connector.locked = False
+
+
+def _lock(st: Station, evse: int) -> None:
+    """Hold a detachable cable while somebody is authorized; a fixed one has its lock in the car."""
+    place, description = st.evse(evse), st.description.hardware.evses[evse - 1]
+    if place.authorization is None:
+        return
+    for connector, kind in zip(place.connectors, description.connectors, strict=True):
+        connector.locked = connector.plugged and not kind.has_fixed_cable

@@ -1,0 +1,357 @@
+"""G. Availability: cables, faults, the status of connectors, Heartbeat and ChangeAvailability."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+
+from annotated_types import Ge, Gt, Le
+
+from ocppd.blocks.b_provisioning import set_clock
+from ocppd.core import comm, on
+from ocppd.core.errors import CommandError
+from ocppd.core.faults import DEFECTS, known_code
+from ocppd.core.state import Car, Fault
+from ocppd.core.station import LATER, UNCHANGED, Done, Later
+from ocppd.core.status import connector_status
+
+if TYPE_CHECKING:
+    from ocppd.core.errors import CallError
+    from ocppd.core.schemas import Payload
+    from ocppd.core.state import Connector, QueuedCall
+    from ocppd.core.station import Event, Station
+
+Switch = bool | Literal["toggle"]
+
+
+class Ev(TypedDict, total=False):
+    """What a command may say of a car; the rest is as the station's `ev` setting has it."""
+
+    soc: Annotated[float, Ge(0), Le(100)]
+    capacity_wh: Annotated[float, Gt(0)]
+    max_a: Annotated[float, Ge(0)] | None
+    phases: Annotated[int, Ge(1), Le(3)]
+    max_w: Annotated[float, Gt(0)]
+    ready_delay_s: Annotated[float, Ge(0)]
+
+
+# Cables
+
+
+@on.command("plug-in")
+def plug_in(
+    st: Station,
+    evse: int,
+    connector: int,
+    on: Switch = True,
+    ev: Ev | None = None,
+) -> Done:
+    """Plug a car in; OFF takes it out again, TOGGLE does the other of the two."""
+    state = st.connector(evse, connector)
+    wanted = (not state.plugged) if on == "toggle" else on
+    if not wanted:
+        return unplug(st, evse, connector)
+    if state.plugged:
+        return UNCHANGED
+    if state.faults:
+        raise CommandError("invalid_state", "the connector is faulted")
+    if any(other.plugged for other in st.evse(evse).connectors):
+        raise CommandError("invalid_state", "another connector of this EVSE is in use")
+    state.plugged = True
+    st.evse(evse).car = _car(st, ev or {})
+    report_statuses(st)
+    st.emit("plugged_in", evse, connector)
+    return Done()
+
+
+def _car(st: Station, ev: Ev) -> Car:
+    usual = st.description.hardware.ev
+    known = {name: getattr(usual, name) for name in Ev.__annotations__}
+    return Car(**(known | dict(ev)))
+
+
+@on.command("unplug")
+def unplug(st: Station, evse: int, connector: int) -> Done:
+    """Take the cable out, at the car's side."""
+    state = st.connector(evse, connector)
+    if not state.plugged:
+        return UNCHANGED
+    state.plugged = False
+    state.locked = False  # UnlockOnEVSideDisconnect: the socket lets the cable go as well
+    st.evse(evse).car = None
+    report_statuses(st)
+    st.emit("unplugged", evse, connector)
+    return Done()
+
+
+@on.command("park")
+def park(st: Station, evse: int, on: Switch = True) -> Done:
+    """Drive a car in front of the bay sensor (TxStartPoint ParkingBayOccupancy), or OFF, away."""
+    place = st.evse(evse)
+    wanted = (not place.parked) if on == "toggle" else on
+    if wanted == place.parked:
+        return UNCHANGED
+    place.parked = wanted
+    st.emit("parked" if wanted else "departed", evse)
+    return Done()
+
+
+@on.command("ev")
+def ev(
+    st: Station,
+    evse: int,
+    soc: Annotated[float, Ge(0), Le(100)] | None = None,
+    capacity_wh: Annotated[float, Gt(0)] | None = None,
+    max_a: Annotated[float, Ge(0)] | None = None,
+    phases: Annotated[int, Ge(1), Le(3)] | None = None,
+    max_w: Annotated[float, Gt(0)] | None = None,
+) -> Done:
+    """Change the car that is plugged in; a bare number is its state of charge in percent."""
+    car = st.evse(evse).car
+    if car is None:
+        raise CommandError("invalid_state", "no car is plugged in")
+    named = {"soc": soc, "capacity_wh": capacity_wh, "max_a": max_a, "phases": phases, "max_w": max_w}
+    changes = {name: value for name, value in named.items() if value is not None}
+    if not changes:
+        raise CommandError("missing_argument", f"one of {', '.join(named)} is needed")
+    for name, value in changes.items():
+        setattr(car, name, value)
+    st.emit("ev_changed", evse)
+    return Done()
+
+
+# Faults
+
+
+@on.command("fault")
+def fault(
+    st: Station,
+    evse: int,
+    connector: int,
+    code: str,
+    component: str | None = None,
+    severity: Annotated[int, Ge(0), Le(9)] = 3,
+    info: str = "",
+    for_s: Annotated[float, Gt(0)] | None = None,
+) -> Done:
+    """Break the connector: `code` says how (GroundFault, OverCurrentFailure ...); OFF clears all faults.
+
+    A code of one's own needs the `component` that has the fault. After `for_s` seconds it heals.
+    """
+    if code.casefold() == "off":
+        return clear_fault(st, evse, connector)
+    found = _fault(code, component)
+    found.severity, found.info = severity, info
+    found.until = None if for_s is None else st.now + for_s
+    state = st.connector(evse, connector)
+    if any(other.code == found.code for other in state.faults):
+        return UNCHANGED
+    state.faults.append(found)
+    _arm_healing(st, evse, connector, state)
+    report_statuses(st)
+    st.emit("fault", evse, connector, **_told(found))
+    return Done()
+
+
+def _fault(code: str, component: str | None) -> Fault:
+    known = known_code(code)
+    if known is not None:
+        defect = DEFECTS[known]
+        return Fault(known, component or defect.component, defect.variable)
+    if component is None:
+        near = get_close_matches(code, DEFECTS, n=1)
+        hint = f", did you mean {near[0]!r}?" if near else ""
+        raise CommandError("invalid_argument", f"code: {code!r} is no known fault{hint}")
+    return Fault(code, component)
+
+
+def _told(fault: Fault) -> dict[str, Any]:
+    return {
+        "code": fault.code,
+        "component": fault.component,
+        "variable": fault.variable,
+        "severity": fault.severity,
+        "info": fault.info,
+    }
+
+
+@on.command("clear-fault")
+def clear_fault(st: Station, evse: int, connector: int, code: str | None = None) -> Done:
+    """Repair the connector: the fault of that `code`, or all of them."""
+    wanted = None if code is None else (known_code(code) or code)
+    state = st.connector(evse, connector)
+    gone = [fault for fault in state.faults if wanted in (None, fault.code)]
+    return _clear(st, evse, connector, gone)
+
+
+@on.timer("fault")
+def heal(st: Station, evse: int, connector: int) -> None:
+    """Faults that were to last `for_s` seconds are over."""
+    faults = st.connector(evse, connector).faults
+    _clear(st, evse, connector, [fault for fault in faults if fault.until and fault.until <= st.now])
+
+
+def _clear(st: Station, evse: int, connector: int, gone: list[Fault]) -> Done:
+    if not gone:
+        return UNCHANGED
+    state = st.connector(evse, connector)
+    state.faults = [fault for fault in state.faults if fault not in gone]
+    _arm_healing(st, evse, connector, state)
+    report_statuses(st)
+    for fault in gone:
+        st.emit("fault_cleared", evse, connector, **_told(fault))
+    return Done()
+
+
+def _arm_healing(st: Station, evse: int, connector: int, state: Connector) -> None:
+    timer = f"fault:{evse}:{connector}"
+    st.cancel(timer)
+    if ends := [fault.until for fault in state.faults if fault.until is not None]:
+        st.at(min(ends), timer)
+
+
+# StatusNotification (G01, B01.FR.05, B04)
+
+
+@on.event("tx_started", "tx_ended", "availability_changed")
+def statuses_may_have_changed(st: Station, _event: Event) -> None:
+    """A transaction or a setting decides what an Inoperative connector shows."""
+    report_statuses(st)
+
+
+@on.event("boot")
+def report_all(st: Station, event: Event) -> None:
+    """Accepted: the CSMS learns the status of every connector (B01.FR.05)."""
+    if event.data["registration"] == "Accepted":
+        report_statuses(st, anew=True)
+
+
+@on.event("back_online")
+def report_missed(st: Station, _event: Event) -> None:
+    """After OfflineThreshold all connectors, before it those that have changed (B04.FR.01, B04.FR.02)."""
+    offline_since = st.state.csms.offline_since
+    gone_s = 0.0 if offline_since is None else st.now - offline_since
+    report_statuses(st, anew=gone_s > st.get(comm.OFFLINE_THRESHOLD))
+
+
+def report_statuses(st: Station, *, anew: bool = False) -> None:
+    """Tell of every connector whose status differs from what was told, or `anew` of all of them."""
+    for number, evse in st.evses():
+        for connector, state in enumerate(evse.connectors, start=1):
+            status = connector_status(st, number, connector)
+            if status != state.status:
+                change = {"before": {"status": state.status}, "after": {"status": status}}
+                state.status = status
+                st.emit("connector_status", number, connector, **change)
+            if st.is_online and (anew or state.reported != status):
+                state.reported = status
+                _notify(st, number, connector, status, first=anew)
+
+
+def _notify(st: Station, evse: int, connector: int, status: str, *, first: bool) -> None:
+    payload = {
+        "timestamp": st.timestamp(),
+        "connectorStatus": status,
+        "evseId": evse,
+        "connectorId": connector,
+    }
+    st.send("StatusNotification", payload, first=first)
+
+
+@on.failed("StatusNotification")
+def not_told(st: Station, call: QueuedCall, failure: CallError) -> None:
+    """A status that was never sent is still to be told."""
+    if failure.code == "NotSent":
+        st.connector(call.payload["evseId"], call.payload["connectorId"]).reported = None
+
+
+def notify_status(st: Station, evse: int, connector: int) -> None:
+    """Send the current status because somebody asked for it (F06)."""
+    _notify(st, evse, connector, connector_status(st, evse, connector), first=False)
+
+
+# Heartbeat (G02)
+
+
+@on.timer("heartbeat")
+def heartbeat_due(st: Station) -> None:
+    """HeartbeatInterval has passed without any message (G02.FR.02)."""
+    st.after(st.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
+    if st.is_online:
+        st.send("Heartbeat", {})
+
+
+@on.reply("Heartbeat")
+def heartbeat_answered(st: Station, _call: QueuedCall, response: Payload) -> None:
+    """The CSMS's clock (G02.FR.06)."""
+    set_clock(st, response["currentTime"])
+
+
+@on.event("variable_changed")
+def heartbeat_interval_changed(st: Station, event: Event) -> None:
+    """A new interval counts from now."""
+    if event.data["key"] == comm.HEARTBEAT_INTERVAL.station_key and "heartbeat" in st.state.timers:
+        st.after(st.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
+
+
+@on.command("heartbeat")
+def heartbeat(st: Station) -> Later:
+    """Send a Heartbeat now and answer with the CSMS's response."""
+    st.require_power()
+    if not st.is_online or st.request is None:
+        raise CommandError("not_connected", "the CSMS cannot be reached or has not accepted the station")
+    st.send("Heartbeat", {}, context={"request": st.request.key})
+    return LATER
+
+
+# ChangeAvailability (G03, G04)
+
+
+@on.call("ChangeAvailability")
+def change_availability(st: Station, request: Payload) -> Payload:
+    """Set station, EVSE or connector; what is in a transaction follows when that ends (G03.FR.05)."""
+    place = request.get("evse", {})
+    evse, connector = place.get("id") or None, place.get("connectorId")
+    if evse is not None and not _exists(st, evse, connector):
+        return {"status": "Rejected", "statusInfo": {"reasonCode": "UnknownEvse"}}
+    return {"status": set_operative(st, evse, connector, request["operationalStatus"] == "Operative")}
+
+
+def _exists(st: Station, evse: int, connector: int | None) -> bool:
+    if not 1 <= evse <= len(st.state.evses):
+        return False
+    return connector is None or 1 <= connector <= len(st.evse(evse).connectors)
+
+
+@on.command("operative")
+def operative(
+    st: Station, on: Switch = True, evse: int | None = None, connector: int | None = None
+) -> Done:
+    """Make the station, the EVSE or the connector Operative, or OFF, Inoperative."""
+    now = _level(st, evse, connector).operative
+    wanted = (not now) if on == "toggle" else on
+    status = set_operative(st, evse, connector, wanted)
+    return Done(changed=wanted != now, result={"status": status})
+
+
+def set_operative(st: Station, evse: int | None, connector: int | None, wanted: bool) -> str:
+    """Change the setting at one level, persistently (G01.FR.02); returns the ChangeAvailabilityStatus."""
+    _level(st, evse, connector).operative = wanted
+    st.emit("availability_changed", evse, connector)
+    return "Scheduled" if not wanted and _in_use(st, evse, connector) else "Accepted"
+
+
+def _level(st: Station, evse: int | None, connector: int | None) -> Any:
+    if evse is None:
+        return st.state
+    return st.evse(evse) if connector is None else st.connector(evse, connector)
+
+
+def _in_use(st: Station, evse: int | None, connector: int | None) -> bool:
+    """Whether a transaction keeps a connector below that level from becoming Unavailable."""
+    for number, state in st.evses():
+        if state.transaction is None or evse not in (None, number):
+            continue
+        if connector is None or st.connector(number, connector).plugged:
+            return True
+    return False

@@ -1,0 +1,127 @@
+"""J. Meter values: what the meter shows, as OCPP tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Literal
+
+from ocppd.core import on, session
+from ocppd.core.errors import CommandError
+from ocppd.core.station import Done
+from ocppd.core.variables import boolean, decimal, integer, members
+
+if TYPE_CHECKING:
+    from ocppd.core.schemas import Payload
+    from ocppd.core.session import Flow
+    from ocppd.core.station import Station
+
+ENERGY = "Energy.Active.Import.Register"
+MEASURANDS = (ENERGY, "Power.Active.Import", "Current.Import", "Voltage", "SoC")
+
+
+def _measurands(controller: str, name: str) -> Any:
+    return members(controller, name, ENERGY, MEASURANDS, mutability="ReadWrite", maximum=1000)
+
+
+ALIGNED_MEASURANDS = _measurands("AlignedDataCtrlr", "Measurands")
+STARTED_MEASURANDS = _measurands("SampledDataCtrlr", "TxStartedMeasurands")
+UPDATED_MEASURANDS = _measurands("SampledDataCtrlr", "TxUpdatedMeasurands")
+ENDED_MEASURANDS = _measurands("SampledDataCtrlr", "TxEndedMeasurands")
+SAMPLED_ENABLED = boolean("SampledDataCtrlr", "Enabled", True, mutability="ReadWrite")
+UPDATED_INTERVAL = integer(
+    "SampledDataCtrlr", "TxUpdatedInterval", 60, mutability="ReadWrite", unit="s", minimum=0
+)
+ENDED_INTERVAL = integer(
+    "SampledDataCtrlr", "TxEndedInterval", 0, mutability="ReadWrite", unit="s", minimum=0
+)
+EVSE_POWER = decimal(
+    "EVSE",
+    "Power",
+    place="evse",
+    unit="W",
+    minimum=0,
+    maximum=lambda hardware, evse, _c: str(hardware.evses[evse - 1].max_w),
+    read=lambda st, evse, _c: str(round(flow(st, evse).power_w, 1)),
+)
+
+
+def flow(st: Station, evse: int) -> Flow:
+    """What flows through the EVSE now."""
+    return session.flow_now(st.description.hardware.evses[evse - 1], st.state, st.evse(evse), st.now)
+
+
+def reading(st: Station, evse: int, measurands: Iterable[str], context: str) -> list[Payload]:
+    """The measurands now, as a list of one MeterValueType, or of none where there is nothing to tell."""
+    now = flow(st, evse)
+    values = [value for name in measurands for value in _sampled(st, evse, now, name)]
+    if not values:
+        return []
+    return [{"timestamp": st.timestamp(), "sampledValue": [{**value, "context": context} for value in values]}]
+
+
+def _sampled(st: Station, evse: int, now: Flow, measurand: str) -> Iterator[Payload]:
+    """The SampledValueTypes of one measurand; phases are those of the meter (J01.FR.11)."""
+    match measurand:
+        case "Energy.Active.Import.Register":
+            yield _value(measurand, st.evse(evse).meter.energy_wh, "Wh")
+        case "Power.Active.Import":
+            yield _value(measurand, now.power_w, "W")
+        case "Current.Import":
+            yield from _by_phase(measurand, now.current_a, "A", now.phases, "L{}")
+        case "Voltage":
+            phases = st.description.hardware.evses[evse - 1].phases
+            yield from _by_phase(measurand, now.voltage_v, "V", phases, "L{}-N")
+        case "SoC":
+            car = st.evse(evse).car
+            if car is not None:
+                yield {**_value(measurand, car.soc, "Percent"), "location": "EV"}
+
+
+def _by_phase(
+    measurand: str, values: tuple[float, ...], unit: str, phases: int, name: str
+) -> Iterator[Payload]:
+    if phases == 0:
+        yield _value(measurand, values[0], unit)
+    for phase in range(phases):
+        yield {**_value(measurand, values[phase], unit), "phase": name.format(phase + 1)}
+
+
+def _value(measurand: str, value: float, unit: str) -> Payload:
+    return {"value": round(value, 1), "measurand": measurand, "unitOfMeasure": {"unit": unit}}
+
+
+@on.command("meter")
+def meter(
+    st: Station,
+    evse: int,
+    energy_wh: float | Literal["auto"] | None = None,
+    power_w: float | None = None,
+    voltage_v: float | None = None,
+) -> Done:
+    """Set what the meter shows: the register, the power while a car charges, the voltage.
+
+    The register only grows. `auto` gives power and voltage back to the simulation.
+    """
+    if energy_wh is None and power_w is None and voltage_v is None:
+        raise CommandError("missing_argument", "one of energy_wh, power_w, voltage_v is needed")
+    for name, value in (("power_w", power_w), ("voltage_v", voltage_v)):
+        if value is not None and value < 0:
+            raise CommandError("invalid_argument", f"{name}: must not be negative")
+    state = st.evse(evse).meter
+    if energy_wh == "auto":
+        state.power_w = state.voltage_v = None
+    elif energy_wh is not None:
+        if energy_wh < state.energy_wh:
+            raise CommandError("invalid_argument", f"energy_wh: the register stands at {state.energy_wh:.1f}")
+        state.energy_wh = energy_wh
+    state.power_w = state.power_w if power_w is None else power_w
+    state.voltage_v = state.voltage_v if voltage_v is None else voltage_v
+    st.emit("ev_changed", evse)
+    return Done()
+
+
+def notify(st: Station, evse: int) -> None:
+    """Send a MeterValues because somebody asked for it (F06.FR.06)."""
+    values = reading(st, evse, st.get(ALIGNED_MEASURANDS), "Trigger")
+    if values:
+        st.send("MeterValues", {"evseId": evse, "meterValue": values})

@@ -1,0 +1,97 @@
+"""Which call may leave next (Part 4, 4.1; B01 to B03, E04, E13). Plain functions on `state.Outbox`.
+
+    one call in flight           the next leaves when it is answered or has timed out
+    BootNotification first       nothing else before the CSMS has accepted the station, but what a
+                                 TriggerMessage or a report asked for while the CSMS says Pending (B02.FR.02)
+    TransactionEvents in order   kept offline, retried as E13 says; others may overtake while one waits
+    everything else              is kept offline only where its sender, or QueueAllMessages, says so
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ocppd.core.state import Outbox, QueuedCall, State
+
+# A bound on memory: with more TransactionEvents than this waiting, every second Updated goes (E04.FR.07).
+MOST_TRANSACTION_EVENTS = 5000
+
+
+def put(outbox: Outbox, call: QueuedCall) -> None:
+    """Queue `call`: behind all others, or, where it is to be `first`, behind the other first ones only."""
+    if call.first:
+        place = next((n for n, waiting in enumerate(outbox.queue) if not waiting.first), len(outbox.queue))
+        outbox.queue.insert(place, call)
+    else:
+        outbox.queue.append(call)
+
+
+def take(state: State, now: float) -> QueuedCall | None:
+    """Move the call that may leave now from the queue into flight; None where none may."""
+    outbox = state.outbox
+    if outbox.in_flight is not None or not state.csms.connected:
+        return None
+    for place, call in _eligible(state):
+        if call.not_before <= now:
+            outbox.in_flight = outbox.queue.pop(place)
+            outbox.in_flight.attempts += 1
+            return outbox.in_flight
+    return None
+
+
+def next_retry(state: State) -> float | None:
+    """When a call that waits for its next attempt may leave, in epoch seconds."""
+    return min((call.not_before for _, call in _eligible(state) if call.not_before), default=None)
+
+
+def _eligible(state: State) -> Iterator[tuple[int, QueuedCall]]:
+    """The calls that the registration lets pass, of the TransactionEvents only the oldest (E04.FR.02)."""
+    boot = state.boot
+    blocked = False
+    for place, call in enumerate(state.outbox.queue):
+        if boot.due is not None and not _passes_boot(call, boot.registration):
+            continue
+        if call.action == "TransactionEvent":
+            if blocked:
+                continue
+            blocked = True
+        yield place, call
+
+
+def _passes_boot(call: QueuedCall, registration: str | None) -> bool:
+    return call.action == "BootNotification" or (registration == "Pending" and call.while_pending)
+
+
+def connection_lost(outbox: Outbox) -> list[QueuedCall]:
+    """Put the call in flight back and forget what is not worth keeping; returns what was forgotten.
+
+    The loss of the connection is no failed attempt (E13), and what still waits now happened offline as far
+    as the CSMS can tell (E11.FR.07).
+    """
+    if outbox.in_flight is not None:
+        outbox.in_flight.attempts -= 1
+        outbox.queue.insert(0, outbox.in_flight)
+        outbox.in_flight = None
+    forgotten = [call for call in outbox.queue if not call.keep]
+    outbox.queue = [call for call in outbox.queue if call.keep]
+    for call in outbox.queue:
+        if call.action == "TransactionEvent":
+            call.payload["offline"] = True
+    return forgotten
+
+
+def thin(outbox: Outbox) -> int:
+    """Where too many TransactionEvents wait, drop every second Updated; returns how many went (E04.FR.07/08)."""
+    waiting = [call for call in outbox.queue if call.action == "TransactionEvent"]
+    if len(waiting) <= MOST_TRANSACTION_EVENTS:
+        return 0
+    updates = [call for call in waiting if _is_thinnable(call)]
+    gone = {id(call) for call in updates[::2]}
+    outbox.queue = [call for call in outbox.queue if id(call) not in gone]
+    outbox.dropped += len(gone)
+    return len(gone)
+
+
+def _is_thinnable(call: QueuedCall) -> bool:
+    """Periodic samples only: an Updated with a token or a state tells what nothing else does."""
+    return call.payload.get("triggerReason") == "MeterValuePeriodic" and "idToken" not in call.payload

@@ -1,0 +1,93 @@
+"""OCPP-J frames: text to messages and back (Part 4, chapter 4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from ocppd.core.errors import FrameError
+
+CALL, CALLRESULT, CALLERROR = 2, 3, 4
+_LONGEST_ID = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request: `payload` is what stood there, still unchecked."""
+
+    id: str
+    action: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult:
+    """The answer to the call of that id."""
+
+    id: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class CallFailure:
+    """The CALLERROR for the call of that id."""
+
+    id: str
+    code: str
+    description: str
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+def decode(text: str) -> Call | CallResult | CallFailure:
+    """The message in `text`.
+
+    Raises:
+        FrameError: RpcFrameworkError where the frame cannot be read, MessageTypeNotSupported for an
+            unknown type of message, FormatViolation for a call with the wrong elements.
+    """
+    try:
+        frame = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise FrameError("RpcFrameworkError", f"not JSON: {error}"[:255]) from None
+    if not isinstance(frame, list) or not frame:
+        raise FrameError("RpcFrameworkError", "a frame is a JSON array of a type, an id and more")
+    message_id = frame[1] if len(frame) > 1 else None
+    if not isinstance(message_id, str) or not 0 < len(message_id) <= _LONGEST_ID:
+        raise FrameError("RpcFrameworkError", "the message id is a string of 1 to 36 characters")
+    return _message(frame, message_id)
+
+
+def _message(frame: list[Any], message_id: str) -> Call | CallResult | CallFailure:
+    match frame:
+        # bool is an int to Python, and `true` is no message type.
+        case [bool(), *_]:
+            pass
+        case [2, _, str(action), payload]:
+            return Call(message_id, action, payload)
+        case [3, _, payload]:
+            return CallResult(message_id, payload)
+        case [4, _, str(code), str(description), *details]:
+            found = details[0] if details and isinstance(details[0], dict) else {}
+            return CallFailure(message_id, code, description, found)
+        case [2, *_]:
+            raise FrameError("FormatViolation", "a CALL is [2, id, action, payload]", message_id)
+        case [3 | 4, *_]:
+            raise FrameError("RpcFrameworkError", "a malformed CALLRESULT or CALLERROR", message_id)
+    raise FrameError("MessageTypeNotSupported", "the message type is 2, 3 or 4", message_id)
+
+
+def encode_call(message_id: str, action: str, payload: object) -> str:
+    """The CALL frame."""
+    return orjson.dumps([CALL, message_id, action, payload]).decode()
+
+
+def encode_result(message_id: str, payload: object) -> str:
+    """The CALLRESULT frame."""
+    return orjson.dumps([CALLRESULT, message_id, payload]).decode()
+
+
+def encode_error(message_id: str, code: str, description: str, details: dict[str, Any]) -> str:
+    """The CALLERROR frame."""
+    return orjson.dumps([CALLERROR, message_id, code, description[:255], details]).decode()

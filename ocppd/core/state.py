@@ -1,0 +1,220 @@
+"""Everything that a station must remember, in one tree of plain data: saving it is dumping it.
+
+Times are epoch seconds, energy is in Wh, power in W. Every field has a default, so that a file written by
+hand needs to name only what differs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(slots=True)
+class Fault:
+    """A defect as `fault` reported it; `component` is the part that has it, `until` when it heals itself."""
+
+    code: str
+    component: str
+    variable: str = "Problem"
+    severity: int = 3
+    info: str = ""
+    until: float | None = None
+
+
+@dataclass(slots=True)
+class Connector:
+    """`status` is what was told to all who listen, `reported` what the CSMS was told; None: tell it anew."""
+
+    plugged: bool = False
+    locked: bool = False
+    operative: bool = True
+    faults: list[Fault] = field(default_factory=list)
+    status: str = "Available"
+    reported: str | None = None
+
+
+@dataclass(slots=True)
+class Car:
+    """The car at an EVSE. It takes energy from `ready_at` on: None until it has been offered some."""
+
+    soc: float = 20.0
+    capacity_wh: float = 60_000.0
+    max_w: float = 11_000.0
+    max_a: float | None = None
+    phases: int = 3
+    ready_delay_s: float = 0.0
+    ready_at: float | None = None
+    suspended: bool = False
+
+
+@dataclass(slots=True)
+class Meter:
+    """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
+
+    `power_w` and `voltage_v` are what a command has set them to, None where the simulation decides.
+    """
+
+    energy_wh: float = 0.0
+    at: float = 0.0
+    power_w: float | None = None
+    voltage_v: float | None = None
+
+
+@dataclass(slots=True)
+class Authorization:
+    """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it."""
+
+    token: dict[str, Any]
+    group: str | None = None
+    remote_start_id: int | None = None
+    told: bool = False
+    suspended: bool = False
+
+
+@dataclass(slots=True)
+class Transaction:
+    """A running transaction; `seq_no` is the next to be used (E01.FR.07).
+
+    `begin` and `samples` are MeterValueTypes kept for the Ended message (E06.FR.11), `stopped_reason` is
+    why energy stopped before the transaction ends.
+    """
+
+    id: str
+    started: float
+    energy_start_wh: float
+    seq_no: int = 0
+    charging_state: str = "Idle"
+    connector_told: bool = False
+    phases_told: int | None = None
+    offline: bool = False
+    token: dict[str, Any] | None = None
+    group: str | None = None
+    stopped_reason: str | None = None
+    charging_s: float = 0.0
+    begin: list[dict[str, Any]] = field(default_factory=list)
+    samples: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Evse:
+    """`points` are the TxStartPoint conditions that held when last looked at (E01, E06)."""
+
+    connectors: list[Connector] = field(default_factory=list)
+    operative: bool = True
+    parked: bool = False
+    suspended: bool = False
+    car: Car | None = None
+    authorization: Authorization | None = None
+    transaction: Transaction | None = None
+    points: list[str] = field(default_factory=list)
+    meter: Meter = field(default_factory=Meter)
+
+
+@dataclass(slots=True)
+class QueuedCall:
+    """A CALL on its way to the CSMS. `context` is what its sender wants to know when the answer comes."""
+
+    action: str
+    payload: dict[str, Any]
+    id: str
+    context: dict[str, Any] = field(default_factory=dict)
+    keep: bool = False
+    first: bool = False
+    while_pending: bool = False
+    checked: bool = True
+    attempts: int = 0
+    not_before: float = 0.0
+
+
+@dataclass(slots=True)
+class Outbox:
+    """The calls that wait, in order, and the one that is out (Part 4, 4.1.1)."""
+
+    queue: list[QueuedCall] = field(default_factory=list)
+    in_flight: QueuedCall | None = None
+    next_id: int = 1
+    dropped: int = 0
+
+
+@dataclass(slots=True)
+class Csms:
+    """The connection: `since` it is up, or `offline_since` it is down; the rest tells of the attempts."""
+
+    connected: bool = False
+    protocol: str | None = None
+    since: float | None = None
+    offline_since: float | None = None
+    attempt: int = 0
+    retry_at: float | None = None
+    last_error: str | None = None
+
+
+@dataclass(slots=True)
+class Boot:
+    """`due` is the BootReason of a notification that the CSMS has not accepted yet (B01 to B03)."""
+
+    due: str | None = "PowerUp"
+    registration: str | None = None
+    interval: int = 0
+
+
+@dataclass(slots=True)
+class Request:
+    """A command from outside: what its answer must say. `id` is the asker's, `key` the daemon's own."""
+
+    key: int
+    command: str
+    station: str
+    evse: int | None = None
+    connector: int | None = None
+    request_id: str | None = None
+    cause: str = ""
+    received: float = 0.0
+    wait: bool = True
+    timeout_s: float = 30.0
+
+
+@dataclass(slots=True)
+class Reset:
+    """A reset to come: its ResetType, the BootReason it will give, and the latest moment for it."""
+
+    type: str
+    reason: str
+    deadline: float | None = None
+
+
+@dataclass(slots=True)
+class Report:
+    """A report that is being sent page by page: the slots to come start at `next`."""
+
+    request_id: int
+    base: str
+    next: int = 0
+    seq_no: int = 0
+
+
+@dataclass(slots=True)
+class State:
+    """One station. `settings` describe it where the configuration does not."""
+
+    settings: dict[str, Any] | None = None
+    power: bool = True
+    network: bool = True
+    wanted: bool = True
+    rebooting: bool = False
+    operative: bool = True
+    evses: list[Evse] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
+    boot: Boot = field(default_factory=Boot)
+    csms: Csms = field(default_factory=Csms)
+    outbox: Outbox = field(default_factory=Outbox)
+    timers: dict[str, float] = field(default_factory=dict)
+    requests: dict[int, Request] = field(default_factory=dict)
+    reset: Reset | None = None
+    report: Report | None = None
+    clock_offset: float = 0.0
+    seed: int = 0
+    nonce: str = ""
+    next_event_id: int = 1
+    seq: int = 0

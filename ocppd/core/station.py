@@ -1,0 +1,501 @@
+"""A charging station: five inputs, a state, and what comes out of it.
+
+An input runs its handler to the end, then the reactions to the events it emitted, first in first out, then
+the outbox may release a call. Nothing here waits and nothing leaves before `drain`.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote
+from uuid import UUID
+
+from ocppd.core import comm, outbox, rpc, schemas, session
+from ocppd.core.endpoint import Backoff, Endpoint
+from ocppd.core.errors import CallError, CommandError, FrameError
+from ocppd.core.state import Csms, QueuedCall, Request
+from ocppd.core.times import format_time
+
+if TYPE_CHECKING:
+    from ocppd.core.description import StationDescription
+    from ocppd.core.on import Handler, Handlers
+    from ocppd.core.schemas import Payload
+    from ocppd.core.state import Connector, Evse, State
+    from ocppd.core.variables import Model, Slot, Variable
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened. `data` holds what is particular to it, JSON-able."""
+
+    name: str
+    evse: int | None = None
+    connector: int | None = None
+    data: dict[str, Any] = field(default_factory=dict)
+    cause: str = ""
+    request_id: str | None = None
+    ts: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a command came to. `result` may be a function, called when all reactions have run."""
+
+    changed: bool = True
+    result: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
+
+
+class Later:
+    """What a command's handler returns when the outcome is not known yet; `Station.finish` tells it."""
+
+
+UNCHANGED = Done(changed=False)
+LATER = Later()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The outcome of a command: `done`, or `error`."""
+
+    request: Request
+    done: Done | None = None
+    error: CommandError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What only the link can do: `ping`, `close`, `freeze` or `thaw`."""
+
+    kind: str
+    code: int = 1000
+    reason: str = ""
+
+
+@dataclass(slots=True)
+class Outputs:
+    """What an input led to, in order within each kind. `bugs` are exceptions that nobody foresaw."""
+
+    frames: list[str] = field(default_factory=list)
+    orders: list[Order] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+    bugs: list[Exception] = field(default_factory=list)
+
+
+class Station:
+    """See the module. `now` is the moment of the current input, in epoch seconds."""
+
+    def __init__(
+        self, description: StationDescription, state: State, handlers: Handlers, model: Model
+    ) -> None:
+        self.description = description
+        self.state = state
+        self.model = model
+        self.now = 0.0
+        self.request: Request | None = None
+        self._handlers = handlers
+        self._cause = ""
+        self._out = Outputs()
+        self._events: deque[Event] = deque()
+        self._lost: deque[QueuedCall] = deque()
+
+    # Inputs
+
+    def start(self, now: float, *, boots: bool) -> None:
+        """The daemon has started: the socket of the last run is gone; `boots` tells a power-up from a resume."""
+        if boots:
+            for evse in self.state.evses:
+                evse.meter.at = now  # no energy flowed while there was no power
+        self._begin(now, "start")
+        if self.state.csms.connected:
+            self._disconnect()
+        self.state.csms = Csms(offline_since=self.state.csms.offline_since)
+        if boots and self.state.power:
+            self.emit("power_up", reason="PowerUp")
+        self._end()
+
+    def connected(self, now: float, protocol: str) -> None:
+        """The link is up, with that subprotocol."""
+        self._begin(now, "link")
+        offline_since = self.state.csms.offline_since
+        self.state.csms = Csms(connected=True, protocol=protocol, since=now, offline_since=offline_since)
+        self.emit("csms_connected", protocol=protocol)
+        self._end()
+        self.state.csms.offline_since = None
+
+    def disconnected(self, now: float, reason: str, failures: int, retry_in: float | None) -> None:
+        """The link went (`failures` 0), or could not be had for the nth time in a row."""
+        self._begin(now, "link")
+        csms = self.state.csms
+        if csms.connected:
+            self._disconnect()
+            self.emit("csms_disconnected", reason=reason)
+        csms.attempt, csms.last_error = failures, reason
+        csms.retry_at = None if retry_in is None else now + retry_in
+        self._end()
+
+    def receive(self, now: float, text: str) -> None:
+        """A frame of the CSMS."""
+        self._begin(now, "csms")
+        try:
+            self._dispatch(rpc.decode(text))
+        except FrameError as error:
+            self._answer_error(error.message_id, error)
+        self._end()
+
+    def command(self, now: float, request: Request, arguments: Mapping[str, Any]) -> None:
+        """A command whose arguments fit its handler; the answer is among the outputs, now or later."""
+        self._begin(now, request.cause)
+        self.request = request
+        try:
+            outcome = self._handlers.commands[request.command](self, **arguments)
+        except CommandError as error:
+            self._out.answers.append(Answer(request, error=error))
+        except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
+            self._out.bugs.append(error)
+            self._out.answers.append(Answer(request, error=CommandError("internal", repr(error))))
+        else:
+            self._keep_or_answer(request, outcome)
+        self._end()
+
+    def wake(self, now: float) -> None:
+        """Time has passed: run what is due, oldest first."""
+        due = sorted((at, name) for name, at in self.state.timers.items() if at <= now)
+        self._begin(now, "timer")
+        for _, name in due:
+            if self.state.timers.get(name, now + 1) > now:
+                continue  # a timer before it has moved or cancelled it
+            del self.state.timers[name]
+            kind, *numbers = name.split(":")
+            self._cause = f"timer:{kind}"
+            self._guard(self._handlers.timers[kind], *map(int, numbers))
+            self._react()
+        self._end()
+
+    def drain(self) -> Outputs:
+        """What has come out since the last time."""
+        out, self._out = self._out, Outputs()
+        return out
+
+    # Questions
+
+    @property
+    def id(self) -> str:
+        """The OCPP identity."""
+        return self.description.id
+
+    def require_power(self) -> None:
+        """Raise CommandError where the station cannot act because it is off or booting."""
+        if not self.state.power or self.state.rebooting:
+            raise CommandError("invalid_state", "the station has no power or is booting")
+
+    @property
+    def next_due(self) -> float | None:
+        """When `wake` is due, in epoch seconds."""
+        return min(self.state.timers.values(), default=None)
+
+    @property
+    def is_online(self) -> bool:
+        """Connected, and accepted by the CSMS."""
+        return self.state.csms.connected and self.state.boot.due is None
+
+    @property
+    def wants_link(self) -> bool:
+        """Whether there should be a connection now."""
+        state = self.state
+        return state.power and state.network and state.wanted and not state.rebooting
+
+    @property
+    def endpoint(self) -> Endpoint:
+        """Where and how to connect now (A00, Part 4 5.3)."""
+        csms = self.description.csms
+        password = self.state.variables.get(comm.BASIC_AUTH_PASSWORD.station_key) or csms.password
+        return Endpoint(
+            url=f"{csms.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
+            identity=self.id,
+            protocols=csms.protocols,
+            tls=csms.tls,
+            password=password if csms.security_profile in (1, 2) else None,
+            backoff=Backoff(
+                self.get(comm.BACKOFF_MINIMUM), self.get(comm.BACKOFF_RANGE), self.get(comm.BACKOFF_REPEATS)
+            ),
+            timeout=self.get(comm.MESSAGE_TIMEOUT),
+        )
+
+    def value(self, slot: Slot, attribute: str = "Actual") -> str | None:
+        """The value of an attribute that the slot has; None where it has none yet."""
+        if slot.variable.read is not None and attribute == "Actual":
+            return slot.variable.read(self, slot.evse, slot.connector)
+        return self.state.variables.get(slot.key_of(attribute), slot.attributes[attribute])
+
+    def get(self, variable: Variable[T], evse: int = 0, connector: int = 0) -> T:
+        """The value of a variable that always has one."""
+        key = variable.key(evse, connector) if evse else variable.station_key
+        text = self.state.variables.get(key)
+        if text is None:
+            text = self.model.slots[key].attributes["Actual"] or ""
+        return variable.parse(text)
+
+    def evses(self) -> list[tuple[int, Evse]]:
+        """Every EVSE with its number, from 1."""
+        return list(enumerate(self.state.evses, start=1))
+
+    def evse(self, number: int) -> Evse:
+        """The EVSE of that number, which must exist."""
+        return self.state.evses[number - 1]
+
+    def connector(self, evse: int, number: int) -> Connector:
+        """The connector of that number at that EVSE, which must exist."""
+        return self.state.evses[evse - 1].connectors[number - 1]
+
+    def timestamp(self) -> str:
+        """The station's own clock, for what it tells the CSMS."""
+        return format_time(self.now + self.state.clock_offset)
+
+    # Verbs
+
+    def send(
+        self,
+        action: str,
+        payload: Payload,
+        *,
+        context: dict[str, Any] | None = None,
+        keep: bool = False,
+        first: bool = False,
+        while_pending: bool = False,
+        checked: bool = True,
+    ) -> None:
+        """Say `action` to the CSMS when the outbox lets it pass.
+
+        `keep` lets it wait for a connection; without one, and unless QueueAllMessages says otherwise, it is
+        lost at once. `first` passes it before what is kept, `while_pending` lets it pass before the CSMS has
+        accepted the station. `context` comes back with the answer. `checked` off sends what fits no schema.
+        """
+        if checked:
+            schemas.check_request(action, payload)
+        call = QueuedCall(
+            action=action,
+            payload=payload,
+            id=self._next_message_id(),
+            context=context or {},
+            keep=keep or self.get(comm.QUEUE_ALL_MESSAGES),
+            first=first,
+            while_pending=while_pending,
+            checked=checked,
+        )
+        if not self.state.csms.connected and not call.keep:
+            self._lost.append(call)
+            return
+        outbox.put(self.state.outbox, call)
+        if dropped := outbox.thin(self.state.outbox):
+            self.emit("warning", message="too many transaction events wait", dropped=dropped)
+
+    def emit(self, name: str, evse: int | None = None, connector: int | None = None, **data: Any) -> None:
+        """Tell the other blocks, and whoever listens outside, what has happened."""
+        request_id = self.request.request_id if self.request else None
+        self._events.append(Event(name, evse, connector, data, self._cause, request_id, self.now))
+
+    def after(self, seconds: float, timer: str) -> None:
+        """Run the timer's handler in `seconds`, instead of when it was due before."""
+        self.state.timers[timer] = self.now + seconds
+
+    def at(self, moment: float, timer: str) -> None:
+        """Run the timer's handler at `moment`, in epoch seconds, instead of when it was due before."""
+        self.state.timers[timer] = moment
+
+    def cancel(self, timer: str) -> None:
+        """Forget the timer."""
+        self.state.timers.pop(timer, None)
+
+    def forget_timers(self, *but: str) -> None:
+        """Forget every timer except those of the kinds named."""
+        for name in list(self.state.timers):
+            if name.partition(":")[0] not in but:
+                del self.state.timers[name]
+
+    def order(self, kind: str, code: int = 1000, reason: str = "") -> None:
+        """Have the link do what only it can do."""
+        self._out.orders.append(Order(kind, code, reason))
+
+    def finish(self, key: int | None, outcome: Done | CommandError) -> None:
+        """Answer the command that was left for LATER under that key; no-op where it is answered already."""
+        request = self.state.requests.pop(key, None) if key is not None else None
+        if request is None:
+            return
+        self.cancel(f"late:{key}")
+        if isinstance(outcome, CommandError):
+            self._out.answers.append(Answer(request, error=outcome))
+        else:
+            self._out.answers.append(Answer(request, done=outcome))
+
+    def chance(self) -> float:
+        """A random number in 0..1."""
+        return self._bits(53) / 2**53
+
+    def uuid(self) -> str:
+        """A random UUID (version 4)."""
+        return str(UUID(int=self._bits(128), version=4))
+
+    # Details
+
+    def _bits(self, count: int) -> int:
+        # The state keeps one number instead of a generator, so that a reloaded station draws the same.
+        generator = random.Random(self.state.seed)  # noqa: S311 - a simulation, not a secret
+        self.state.seed = generator.getrandbits(64)
+        return generator.getrandbits(count)
+
+    def _next_message_id(self) -> str:
+        """Unique for this identity for ever: the nonce is drawn when the state is made (Part 4, 4.1.4)."""
+        box = self.state.outbox
+        box.next_id += 1
+        return f"{self.state.nonce}-{box.next_id - 1}"
+
+    def _begin(self, now: float, cause: str) -> None:
+        self.now, self._cause, self.request = now, cause, None
+        for description, evse in zip(self.description.hardware.evses, self.state.evses, strict=True):
+            session.settle(description, self.state, evse, now)
+
+    def _end(self) -> None:
+        self._react()
+        call = outbox.take(self.state, self.now)
+        if call is not None:
+            self._transmit(call)
+        retry_at = outbox.next_retry(self.state)
+        if retry_at is not None and self.state.csms.connected:
+            self.state.timers["retry"] = max(retry_at, self.now)
+        self._resolve_answers()
+
+    def _react(self) -> None:
+        while self._events or self._lost:
+            while self._lost:
+                call = self._lost.popleft()
+                self._fail(call, CallError("NotSent", "there is no connection to the CSMS"))
+            if self._events:
+                event = self._events.popleft()
+                self._out.events.append(event)
+                for handler in self._handlers.events.get(event.name, ()):
+                    self._guard(handler, event)
+
+    def _resolve_answers(self) -> None:
+        answers = self._out.answers
+        for place, answer in enumerate(answers):
+            if answer.done is not None and callable(answer.done.result):
+                done = Done(answer.done.changed, answer.done.result())
+                answers[place] = Answer(answer.request, done)
+
+    def _guard(self, handler: Handler, *arguments: Any) -> None:
+        try:
+            handler(self, *arguments)
+        except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
+            self._out.bugs.append(error)
+
+    def _keep_or_answer(self, request: Request, outcome: Done | Later | None) -> None:
+        if not isinstance(outcome, Later):
+            self._out.answers.append(Answer(request, done=outcome or Done()))
+        elif request.wait:
+            self.state.requests[request.key] = request
+            self.after(request.timeout_s, f"late:{request.key}")
+        else:
+            self._out.answers.append(Answer(request, done=Done(result={"pending": True})))
+
+    def _dispatch(self, message: rpc.Call | rpc.CallResult | rpc.CallFailure) -> None:
+        match message:
+            case rpc.Call():
+                self._serve(message)
+            case rpc.CallResult():
+                call = self._answered(message.id)
+                if call is not None:
+                    self._succeed(call, message.payload)
+            case rpc.CallFailure():
+                call = self._answered(message.id)
+                if call is not None:
+                    failure = CallError(message.code, message.description, message.details)
+                    self._fail(call, failure)
+
+    def _serve(self, call: rpc.Call) -> None:
+        self._cause = f"csms:{call.action}"
+        try:
+            response = self._response(call)
+        except CallError as error:
+            self._answer_error(call.id, error)
+        except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
+            self._out.bugs.append(error)
+            self._answer_error(call.id, CallError("InternalError", "the station failed to process this"))
+        else:
+            self._out.frames.append(rpc.encode_result(call.id, response))
+            self.emit("csms_request", action=call.action, status=response.get("status"))
+
+    def _response(self, call: rpc.Call) -> Payload:
+        handler = self._handlers.calls.get(call.action)
+        if handler is None:
+            raise CallError("NotImplemented", f"{call.action} is not implemented")
+        if self.state.boot.registration == "Rejected":  # B03.FR.08
+            raise CallError("SecurityError", "the CSMS has rejected this station")
+        schemas.check_request(call.action, call.payload)
+        response: Payload = handler(self, call.payload)
+        schemas.check_response(call.action, response)
+        return response
+
+    def _answer_error(self, message_id: str, error: CallError) -> None:
+        self._out.frames.append(rpc.encode_error(message_id, error.code, error.description, error.details))
+        self.emit("warning", message=f"a frame of the CSMS was refused: {error}")
+
+    def _answered(self, message_id: str) -> QueuedCall | None:
+        """The call in flight if that is its id, now no longer in flight; a late answer is nobody's."""
+        call = self.state.outbox.in_flight
+        if call is None or call.id != message_id:
+            return None
+        self.state.outbox.in_flight = None
+        self.cancel("call")
+        return call
+
+    def _succeed(self, call: QueuedCall, payload: Any) -> None:
+        if call.checked:
+            try:
+                schemas.check_response(call.action, payload)
+            except CallError as error:
+                self.emit("warning", message=f"the answer to {call.action} is not valid: {error}")
+                self._fail(call, error)
+                return
+        handler = self._handlers.replies.get(call.action)
+        if handler is not None:
+            self._guard(handler, call, payload)
+        if "request" in call.context:
+            self.emit("answered", request=call.context["request"], response=payload)
+
+    def _fail(self, call: QueuedCall, failure: CallError) -> None:
+        if call.action == "TransactionEvent" and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
+            wait = self.get(comm.MESSAGE_ATTEMPT_INTERVAL) * call.attempts  # E13.FR.03
+            call.not_before = self.now + wait
+            self.state.outbox.queue.insert(0, call)
+            return
+        handler = self._handlers.failures.get(call.action)
+        if handler is not None:
+            self._guard(handler, call, failure)
+        if "request" in call.context:
+            self.emit("unanswered", request=call.context["request"], failure=failure)
+
+    def _transmit(self, call: QueuedCall) -> None:
+        self._out.frames.append(rpc.encode_call(call.id, call.action, call.payload))
+        self.after(self.get(comm.MESSAGE_TIMEOUT), "call")
+        if "heartbeat" in self.state.timers:  # G02.FR.05: any message shows that the station lives
+            self.after(self.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
+
+    def call_timed_out(self) -> None:
+        """Give up waiting for the answer to the call in flight."""
+        call = self.state.outbox.in_flight
+        if call is not None:
+            self.state.outbox.in_flight = None
+            self._fail(call, CallError("Timeout", "the CSMS has not answered in time"))
+
+    def _disconnect(self) -> None:
+        self.state.csms.connected = False
+        self.state.csms.offline_since = self.now
+        self.cancel("call")
+        self._lost.extend(outbox.connection_lost(self.state.outbox))

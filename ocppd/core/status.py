@@ -1,0 +1,52 @@
+"""The status of connectors, EVSEs and the station, derived whenever it is asked for (block G)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sized
+
+    from ocppd.core.station import Station
+
+_WORST_FIRST = ("Faulted", "Unavailable", "Reserved", "Occupied", "Available")
+STATUSES = tuple(reversed(_WORST_FIRST))
+
+
+def connector_status(st: Station, evse: int, connector: int) -> str:
+    """The ConnectorStatusEnumType: a fault outweighs unavailability, and that a plugged cable (G01)."""
+    state = st.connector(evse, connector)
+    if state.faults:
+        return "Faulted"
+    if state.plugged and st.evse(evse).transaction is not None:
+        return "Occupied"  # G03.FR.05: what is made Inoperative now becomes so when the transaction ends
+    if not is_operative(st, evse, connector):
+        return "Unavailable"
+    return "Occupied" if state.plugged else "Available"
+
+
+def evse_status(st: Station, evse: int) -> str:
+    """Available while one of its connectors is, and none is in use; else what most keeps it from that."""
+    statuses = [connector_status(st, evse, number) for number in _numbers(st.evse(evse).connectors)]
+    if "Occupied" in statuses:
+        return "Occupied"
+    return "Available" if "Available" in statuses else _worst(statuses)
+
+
+def station_status(st: Station) -> str:
+    """Available while one of its EVSEs is; else what most keeps it from that."""
+    statuses = [evse_status(st, number) for number, _ in st.evses()]
+    return "Available" if "Available" in statuses else _worst(statuses)
+
+
+def is_operative(st: Station, evse: int, connector: int) -> bool:
+    """Whether station, EVSE and connector are all set Operative (G03.FR.07, G04.FR.08)."""
+    return st.state.operative and st.evse(evse).operative and st.connector(evse, connector).operative
+
+
+def _worst(statuses: list[str]) -> str:
+    return next(status for status in _WORST_FIRST if status in statuses)
+
+
+def _numbers(items: Sized) -> range:
+    return range(1, len(items) + 1)

@@ -1,0 +1,311 @@
+"""The device model: what variables there are, shared by all stations of one hardware.
+
+A block declares a `Variable` beside its use. A `Model` lays the variables out over one `Hardware`: a
+`Slot` for each station, EVSE or connector that has it. A station keeps only the values that differ from
+the factory's, in `state.variables`, by the slot's key: `TxCtrlr.EVConnectionTimeOut`, `EVSE:1.Power`,
+`Connector:1:2.AvailabilityState`, `OCPPCommCtrlr.MessageAttempts[TransactionEvent]`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from ocppd.core.times import parse_time
+
+if TYPE_CHECKING:
+    from ocppd.core.description import Hardware, Preset
+    from ocppd.core.station import Station
+
+T = TypeVar("T")
+
+# The value of a live variable at (station, EVSE, connector); None: no value yet.
+Reader = Callable[["Station", int, int], str | None]
+# A factory value or a limit that depends on the hardware at (hardware, EVSE, connector).
+FromHardware = Callable[["Hardware", int, int], str]
+
+_INTEGER = re.compile(r"[+-]?\d{1,18}")
+_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variable(Generic[T]):
+    """A variable of the standard, or of somebody's own, with its characteristics.
+
+    `place` says where it stands: on the `station`, on each `evse` or on each `connector`. `default` is the
+    factory value; `read` makes it a live one, computed when asked. `minimum` and `maximum` are limits of
+    the value, or of its length where it is a string. `station_key` is `key()`, kept because it is asked for
+    with every message.
+    """
+
+    component: str
+    name: str
+    parse: Callable[[str], T]
+    data_type: str
+    instance: str | None = None
+    component_instance: str | None = None
+    place: str = "station"
+    default: str | None | FromHardware = None
+    mutability: str = "ReadOnly"
+    unit: str | None = None
+    minimum: float | None = None
+    maximum: float | None | FromHardware = None
+    values: tuple[str, ...] = ()
+    supports_monitoring: bool = True
+    read: Reader | None = None
+    station_key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "station_key", self.key())
+
+    def key(self, evse: int = 0, connector: int = 0) -> str:
+        """How the state file spells it at that place; 0 stands for the level above."""
+        component = _with_instance(self.component, self.component_instance)
+        place = f":{evse}" * bool(evse) + f":{connector}" * bool(connector)
+        return f"{component}{place}.{_with_instance(self.name, self.instance)}"
+
+
+def boolean(component: str, name: str, default: bool | None = None, **more: Any) -> Variable[bool]:
+    """A variable that is `true` or `false`."""
+    value = None if default is None else str(default).lower()
+    return Variable(
+        component=component,
+        name=name,
+        parse=lambda text: text == "true",
+        data_type="boolean",
+        default=value,
+        **more,
+    )
+
+
+def integer(component: str, name: str, default: int | FromHardware | None = None, **more: Any) -> Variable[int]:
+    """A whole number."""
+    value = str(default) if isinstance(default, int) else default
+    return Variable(component=component, name=name, parse=int, data_type="integer", default=value, **more)
+
+
+def decimal(component: str, name: str, **more: Any) -> Variable[float]:
+    """A decimal number."""
+    return Variable(component=component, name=name, parse=float, data_type="decimal", **more)
+
+
+def string(component: str, name: str, default: str | FromHardware | None = None, **more: Any) -> Variable[str]:
+    """Free text; `maximum` is its greatest length."""
+    return Variable(component=component, name=name, parse=str, data_type="string", default=default, **more)
+
+
+def option(component: str, name: str, default: str | None, values: Iterable[str], **more: Any) -> Variable[str]:
+    """One of `values`."""
+    return Variable(
+        component=component,
+        name=name,
+        parse=str,
+        data_type="OptionList",
+        default=default,
+        values=tuple(values),
+        **more,
+    )
+
+
+def members(
+    component: str, name: str, default: str, values: Iterable[str], data_type: str = "MemberList", **more: Any
+) -> Variable[tuple[str, ...]]:
+    """A set (MemberList) or a sequence (SequenceList) of `values`, separated by commas."""
+    return Variable(
+        component=component,
+        name=name,
+        parse=_split,
+        data_type=data_type,
+        default=default,
+        values=tuple(values),
+        **more,
+    )
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _with_instance(name: str, instance: str | None) -> str:
+    return name if instance is None else f"{name}[{instance}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A variable at its place in one hardware. `attributes` are the factory values by attribute type."""
+
+    variable: Variable[Any]
+    evse: int
+    connector: int
+    key: str
+    maximum: float | None
+    attributes: Mapping[str, str | None]
+
+    def key_of(self, attribute: str) -> str:
+        """The key under which the station keeps a changed value of that attribute."""
+        return self.key if attribute == "Actual" else f"{self.key}#{attribute}"
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether SetVariables may change it."""
+        return self.variable.mutability != "ReadOnly"
+
+    def component(self) -> dict[str, Any]:
+        """Its ComponentType."""
+        found: dict[str, Any] = {"name": self.variable.component}
+        if self.variable.component_instance is not None:
+            found["instance"] = self.variable.component_instance
+        if self.evse:
+            found["evse"] = {"id": self.evse} | ({"connectorId": self.connector} if self.connector else {})
+        return found
+
+    def name(self) -> dict[str, Any]:
+        """Its VariableType."""
+        instance = self.variable.instance
+        return {"name": self.variable.name} | ({} if instance is None else {"instance": instance})
+
+    def characteristics(self) -> dict[str, Any]:
+        """Its VariableCharacteristicsType."""
+        variable = self.variable
+        found = {
+            "unit": variable.unit,
+            "dataType": variable.data_type,
+            "minLimit": variable.minimum,
+            "maxLimit": self.maximum,
+            "valuesList": ",".join(variable.values) or None,
+            "supportsMonitoring": variable.supports_monitoring,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def refusal(self, value: str) -> str | None:
+        """The reason code why `value` may not stand here, None where it may (B05.FR.07, B05.FR.08)."""
+        match self.variable.data_type:
+            case "boolean":
+                return None if value in ("true", "false") else "InvalidValue"
+            case "integer":
+                return self._out_of_range(float(value)) if _INTEGER.fullmatch(value) else "InvalidValue"
+            case "decimal":
+                return self._out_of_range(float(value)) if _DECIMAL.fullmatch(value) else "InvalidValue"
+            case "dateTime":
+                return None if parse_time(value) is not None else "InvalidValue"
+            case "OptionList":
+                return None if value in self.variable.values else "InvalidValue"
+            case "MemberList" | "SequenceList":
+                return self._not_listed(_split(value))
+        return self._out_of_range(len(value))
+
+    def _out_of_range(self, size: float) -> str | None:
+        if self.variable.minimum is not None and size < self.variable.minimum:
+            return "ValueTooLow"
+        if self.maximum is not None and size > self.maximum:
+            return "ValueTooHigh"
+        return None
+
+    def _not_listed(self, parts: tuple[str, ...]) -> str | None:
+        known = set(parts) <= set(self.variable.values) and len(set(parts)) == len(parts)
+        return None if known else "InvalidValue"
+
+
+_ComponentKey = tuple[str, str | None, int, int]
+_VariableKey = tuple[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Every slot of one hardware, in the order of reports, and the way to find them."""
+
+    slots: dict[str, Slot]
+    _index: dict[_ComponentKey, dict[_VariableKey, Slot]] = field(repr=False)
+
+    @classmethod
+    def build(cls, hardware: Hardware, variables: Iterable[Variable[Any]]) -> Model:
+        """The model of `hardware`, its presets applied.
+
+        Raises:
+            ValueError: a preset names no variable of the model, or a value that the variable refuses.
+        """
+        slots = {slot.key: slot for variable in variables for slot in _slots(hardware, variable)}
+        for preset in hardware.presets:
+            slot = _with_preset(slots, preset)
+            slots[slot.key] = slot
+        index: dict[_ComponentKey, dict[_VariableKey, Slot]] = {}
+        for slot in slots.values():
+            place = (slot.variable.component.lower(), slot.variable.component_instance, slot.evse, slot.connector)
+            index.setdefault(place, {})[slot.variable.name.lower(), slot.variable.instance] = slot
+        return cls(slots, index)
+
+    def find(self, component: Mapping[str, Any], variable: Mapping[str, Any]) -> Slot | str:
+        """The slot of that ComponentType and VariableType, or `UnknownComponent` or `UnknownVariable`.
+
+        Names are compared without regard to case, instances exactly; an absent or empty instance means
+        the one without an instance (B06.FR.14, B06.FR.15).
+        """
+        evse = component.get("evse", {})
+        place = (
+            component["name"].lower(),
+            component.get("instance") or None,
+            evse.get("id", 0),
+            evse.get("connectorId", 0),
+        )
+        there = self._index.get(place)
+        if there is None:
+            return "UnknownComponent"
+        return there.get((variable["name"].lower(), variable.get("instance") or None), "UnknownVariable")
+
+
+def _slots(hardware: Hardware, variable: Variable[Any]) -> Iterator[Slot]:
+    for evse, connector in _places(hardware, variable.place):
+        default = variable.default
+        value = default(hardware, evse, connector) if callable(default) else default
+        top = variable.maximum
+        limit = float(top(hardware, evse, connector)) if callable(top) else top
+        yield Slot(variable, evse, connector, variable.key(evse, connector), limit, {"Actual": value})
+
+
+def _places(hardware: Hardware, place: str) -> Iterator[tuple[int, int]]:
+    if place == "station":
+        yield 0, 0
+        return
+    for evse, description in enumerate(hardware.evses, start=1):
+        if place == "evse":
+            yield evse, 0
+        else:
+            yield from ((evse, connector) for connector in range(1, len(description.connectors) + 1))
+
+
+def _with_preset(slots: dict[str, Slot], preset: Preset) -> Slot:
+    """The slot that `preset` changes or defines, changed."""
+    custom = _defined(preset)
+    key = custom.key(preset.evse or 0, preset.connector or 0)
+    slot = slots.get(key)
+    if slot is None:
+        if preset.data_type is None:
+            raise ValueError(f"{key}: this station has no such variable; a data_type would define one")
+        slot = Slot(custom, preset.evse or 0, preset.connector or 0, key, preset.max, {})
+    elif slot.variable.read is not None and preset.attribute == "Actual" and preset.value is not None:
+        raise ValueError(f"{key}: shows what the station does and cannot be preset")
+    if preset.value is not None and (refusal := slot.refusal(preset.value)):
+        raise ValueError(f"{key}: {refusal}: {_shown(slot, preset.value)}")
+    return replace(slot, attributes={**slot.attributes, preset.attribute: preset.value})
+
+
+def _shown(slot: Slot, value: str) -> str:
+    return "(not shown)" if slot.variable.mutability == "WriteOnly" else repr(value)
+
+
+def _defined(preset: Preset) -> Variable[str]:
+    return Variable(
+        component=preset.component,
+        component_instance=preset.component_instance,
+        name=preset.variable,
+        instance=preset.variable_instance,
+        parse=str,
+        data_type=preset.data_type or "string",
+        mutability=preset.mutability or "ReadOnly",
+        unit=preset.unit,
+        minimum=preset.min,
+        values=preset.values,
+        supports_monitoring=preset.supports_monitoring,
+    )

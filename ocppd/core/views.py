@@ -1,0 +1,144 @@
+"""What is shown to the outside: pure functions of a station's state, as the MQTT API spells them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ocppd.core import session
+from ocppd.core.status import connector_status, evse_status
+from ocppd.core.times import format_time
+
+if TYPE_CHECKING:
+    from ocppd.core.state import Evse, Fault, Transaction
+    from ocppd.core.station import Event, Station
+
+View = dict[str, Any]
+
+# What leaves the daemon as an event; the other names are for the blocks alone.
+PUBLIC_EVENTS = frozenset(
+    """boot csms_connected csms_disconnected connector_status plugged_in unplugged authorized tx_started
+    tx_updated tx_ended fault fault_cleared reserved limit_changed csms_request variable_changed firmware log
+    display security command command_ignored station_added station_removed warning power network""".split()
+)
+
+
+def station_state(st: Station) -> View:
+    """`station/<id>/state` without `daemon`, `boot` and `ts`, which the daemon knows."""
+    state, csms = st.state, st.state.csms
+    hardware = st.description.hardware
+    return {
+        "station": st.id,
+        "seq": state.seq,
+        "power": state.power,
+        "network": state.network,
+        "csms": {
+            "connected": csms.connected,
+            "registration": state.boot.registration,
+            "url": st.description.csms.url,
+            "since": _time(csms.since if csms.connected else csms.offline_since),
+            "attempt": csms.attempt,
+            "retry_at": _time(csms.retry_at),
+            "last_error": csms.last_error,
+            "queued": len(state.outbox.queue) + (state.outbox.in_flight is not None),
+        },
+        "operative": state.operative,
+        "faults": [code for evse in state.evses for plug in evse.connectors for code in _faults(plug.faults)],
+        "vendor": hardware.vendor,
+        "model": hardware.model,
+        "firmware": hardware.firmware,
+    }
+
+
+def evse_state(st: Station, number: int) -> View:
+    """`station/<id>/evse/<e>/state` without `ts`."""
+    evse = st.evse(number)
+    return {
+        "station": st.id,
+        "evse": number,
+        "operative": evse.operative,
+        "limit_w": None,
+        "limit_source": None,
+        "reservation": None,
+        "tx": _transaction(st, evse, evse.transaction) if evse.transaction else None,
+    }
+
+
+def _transaction(st: Station, evse: Evse, tx: Transaction) -> View:
+    return {
+        "id": tx.id,
+        "state": tx.charging_state,
+        "id_token": tx.token["idToken"] if tx.token else None,
+        "started": format_time(tx.started),
+        "energy_wh": round(evse.meter.energy_wh - tx.energy_start_wh),
+        "seconds": int(st.now - tx.started),
+        "seq_no": tx.seq_no,
+        "offline": tx.offline,
+    }
+
+
+def meter(st: Station, number: int) -> View:
+    """`station/<id>/evse/<e>/meter` without `ts`."""
+    evse, description = st.evse(number), st.description.hardware.evses[number - 1]
+    flow = session.flow_now(description, st.state, evse, st.now)
+    return {
+        "evse": number,
+        "power_w": round(flow.power_w),
+        "energy_wh": round(evse.meter.energy_wh),
+        "current_a": [round(amps, 1) for amps in flow.current_a],
+        "voltage_v": [round(volts, 1) for volts in flow.voltage_v],
+        "soc": round(evse.car.soc, 1) if evse.car else None,
+    }
+
+
+def connector_state(st: Station, number: int, connector: int) -> View:
+    """`station/<id>/evse/<e>/connector/<c>/state` without `ts`."""
+    state = st.connector(number, connector)
+    return {
+        "evse": number,
+        "connector": connector,
+        "status": connector_status(st, number, connector),
+        "plugged": state.plugged,
+        "locked": state.locked,
+        "operative": state.operative,
+        "faults": _faults(state.faults),
+    }
+
+
+def event(st: Station, happened: Event) -> View:
+    """`station/<id>/event` without `seq` and `boot`."""
+    places = {"evse": happened.evse, "connector": happened.connector}
+    return {
+        "event": happened.name,
+        "station": st.id,
+        **{name: number for name, number in places.items() if number is not None},
+        **happened.data,
+        "cause": happened.cause,
+        "request_id": happened.request_id,
+        "ts": format_time(happened.ts),
+    }
+
+
+def whole_state(st: Station) -> View:
+    """The answer to `get`: the station with its EVSEs, each with its meter and connectors."""
+    return station_state(st) | {
+        "evses": [
+            evse_state(st, number)
+            | {
+                "status": evse_status(st, number),
+                "meter": meter(st, number),
+                "connectors": [
+                    connector_state(st, number, connector)
+                    for connector in range(1, len(evse.connectors) + 1)
+                ],
+            }
+            for number, evse in st.evses()
+        ]
+    }
+
+
+def _time(epoch: float | None) -> str | None:
+    return None if epoch is None else format_time(epoch)
+
+
+def _faults(faults: list[Fault]) -> list[str]:
+    return [fault.code for fault in faults]

@@ -1,0 +1,486 @@
+"""One WebSocket to the CSMS for each station: it connects, reads, writes, and connects again for ever."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import errno
+import logging
+import os
+import re
+import socket
+import ssl
+import struct
+from functools import lru_cache
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+
+import structlog
+import websockets.exceptions as ws_errors
+from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.server import broadcast
+from websockets.frames import Close, CloseCode
+from websockets.protocol import State
+from websockets.typing import Subprotocol
+from websockets.uri import parse_uri
+
+from ocppd import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from websockets.datastructures import HeadersLike
+
+    from ocppd.clock import Clock
+    from ocppd.core.description import Tls
+    from ocppd.core.endpoint import Endpoint
+
+T = TypeVar("T")
+log = structlog.get_logger()
+
+MAX_SIZE = 2**20  # bytes of one incoming message; a longer one ends the connection with 1009
+MAX_BACKLOG = 2**22  # bytes that may wait for a CSMS that does not read
+CLOSE_TIMEOUT = 2.0  # seconds of real time that the CSMS has to answer a close frame
+
+_wire = logging.getLogger("ocppd.websockets")
+_wire.setLevel(logging.INFO)  # at DEBUG the library would log the Authorization header
+
+
+class Listener(Protocol):
+    """What a link tells, and asks. It calls from `run` only, never from within another of its methods.
+
+    `connected` and `disconnected` alternate, with failed attempts between. What these methods raise
+    ends `run`.
+    """
+
+    def endpoint(self, station: str) -> Endpoint:
+        """Where and how to connect `station`; asked anew before each attempt."""
+
+    def connected(self, station: str, protocol: str) -> None:
+        """The handshake succeeded; `protocol` is the subprotocol that the CSMS chose."""
+
+    def received(self, station: str, text: str) -> None:
+        """One text message, in the order of arrival."""
+
+    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+        """An established connection went (`failures` is 0), or so many attempts in a row failed.
+
+        `reason` is for people. `retry_in` is in seconds of the link's clock, 0.0 for at once; None where
+        no attempt follows: the link is not wanted, is frozen, or ends.
+        """
+
+
+class LinkError(ConnectionError):
+    """Why an attempt failed or this side dropped the connection, in words for people."""
+
+
+def reason_of(exc: BaseException) -> str:
+    """The failure `exc` in a few words for people, free of passwords. Pure, and never raises."""
+    return next((words(exc) for kind, words in _REASONS if isinstance(exc, kind)), repr(exc))
+
+
+def _closed(exc: ws_errors.ConnectionClosed) -> str:
+    if exc.rcvd is not None and (exc.sent is None or exc.rcvd_then_sent):
+        return f"closed by the CSMS: {exc.rcvd}"
+    if exc.sent is not None and exc.sent.code == CloseCode.MESSAGE_TOO_BIG:
+        return f"the CSMS sent a message of more than {MAX_SIZE} bytes"
+    if exc.sent is not None:
+        return f"closed by this side: {exc.sent}"
+    detail = f": {reason_of(exc.__cause__)}" if isinstance(exc.__cause__, OSError) else ""
+    return f"connection lost without a close frame{detail}"
+
+
+def _status(exc: ws_errors.InvalidStatus) -> str:
+    code = exc.response.status_code
+    phrase = next((f" {status.phrase}" for status in HTTPStatus if status == code), "")
+    why = ": redirects are not followed" if 300 <= code < 400 else ""
+    return f"{code}{phrase}{_STATUS.get(code, why)}"
+
+
+def _certificate(exc: ssl.SSLCertVerificationError) -> str:
+    kind = "unknown CA: " if exc.verify_code in {19, 20} else ""  # OpenSSL's own words hide that
+    return f"certificate of the CSMS refused: {kind}{exc.verify_message}"
+
+
+def _tls(exc: ssl.SSLError) -> str:
+    words = (exc.reason or str(exc)).replace("_", " ").lower()
+    return f"TLS refused by the CSMS: {words}" if "alert" in words else f"TLS failed: {words}"
+
+
+def _system(exc: OSError) -> str:
+    if exc.errno is not None:
+        return os.strerror(exc.errno).lower()
+    # A host name with several addresses: asyncio joins their failures to one text.
+    numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(exc)))
+    if isinstance(exc, ConnectionResetError):  # asyncio raises it without arguments
+        numbers[str(errno.ECONNRESET)] = None
+    return ", ".join(os.strerror(int(number)).lower() for number in numbers) or str(exc)
+
+
+def _timeout(exc: TimeoutError) -> str:
+    return "timeout: the CSMS did not complete the handshake" if exc.errno is None else _system(exc)
+
+
+_STATUS = {401: ": the CSMS refuses identity or password", 404: ": the CSMS does not know this identity"}
+
+_REASONS: tuple[tuple[type[BaseException], Callable[[Any], str]], ...] = (
+    (LinkError, str),
+    (ws_errors.ConnectionClosed, _closed),
+    (ws_errors.InvalidStatus, _status),
+    (ws_errors.InvalidURI, lambda exc: f"the CSMS URL is not valid: {exc.msg}"),
+    (ws_errors.WebSocketException, lambda exc: f"handshake failed: {exc.__cause__ or exc}"),
+    (ssl.SSLCertVerificationError, _certificate),
+    (ssl.SSLError, _tls),
+    (socket.gaierror, lambda exc: f"host name not resolved: {exc.strerror}"),
+    (TimeoutError, _timeout),
+    (OSError, _system),
+)
+
+
+def tls_context(tls: Tls) -> ssl.SSLContext:
+    """A client's context, shared by all stations of the same `tls`: TLS 1.2 at least, host name checked.
+
+    A changed file is loaded anew. Raises LinkError, which names key and file, when one cannot be loaded.
+    """
+    changed = []
+    for key, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
+        try:
+            changed.append(Path(path).stat().st_mtime_ns if path is not None else 0)
+        except OSError as exc:
+            raise LinkError(f"tls.{key} {path}: {_system(exc)}") from exc
+    return _load(tls, tuple(changed))
+
+
+@lru_cache(maxsize=128)
+def _load(tls: Tls, _changed: tuple[int, ...]) -> ssl.SSLContext:
+    file = f"tls.ca {tls.ca}"
+    try:
+        context = ssl.create_default_context(cafile=tls.ca)
+        if tls.cert is not None:
+            file = f"tls.cert {tls.cert} with tls.key {tls.key}"
+            # A password, even if it is wrong: without one OpenSSL would ask the terminal for it.
+            context.load_cert_chain(tls.cert, tls.key, password="")
+    except OSError as exc:
+        raise LinkError(f"{file}: {reason_of(exc)}") from exc
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _tls_of(endpoint: Endpoint) -> ssl.SSLContext | None:
+    try:
+        uri = parse_uri(endpoint.url)
+        uri.host.encode("idna")
+    except ValueError as exc:
+        raise LinkError("the CSMS URL is not valid: malformed host or port") from exc
+    if uri.user_info is not None:  # the library would send a second Authorization header
+        raise LinkError("the CSMS URL is not valid: it contains credentials")
+    return tls_context(endpoint.tls) if uri.secure else None
+
+
+def _headers_of(endpoint: Endpoint) -> dict[str, str]:
+    if endpoint.password is None:
+        return {}
+    credentials = f"{endpoint.identity}:{endpoint.password}".encode()  # A00.FR.203 to .205
+    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+
+
+class _Connection(ClientConnection):
+    """A WebSocket that follows no redirect, insists on a subprotocol, and is closed within a bounded time."""
+
+    broken: Exception | None = None  # what the transport died of
+    dropped: str | None = None  # why this side aborted it
+    closing = False
+    ping_due = False
+    unanswered: asyncio.Future[float] | None = None  # of the latest ping
+
+    async def handshake(
+        self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
+    ) -> None:
+        """Raise LinkError in place of InvalidStatus, which the library would follow to another host."""
+        try:
+            await super().handshake(additional_headers, user_agent_header)
+        except ws_errors.InvalidStatus as exc:
+            raise LinkError(reason_of(exc)) from exc
+        except ws_errors.InvalidMessage as exc:
+            # With TLS 1.3 the CSMS refuses a client certificate only when TLS is up.
+            raise self.broken if isinstance(self.broken, OSError) else exc from exc
+        if self.subprotocol is None:
+            raise ws_errors.NegotiationError("no subprotocol")
+
+    def data_received(self, data: bytes) -> None:
+        """Bound the time in which the CSMS has to end TCP after a close frame; the library does not."""
+        super().data_received(data)
+        if self.state is State.CLOSING and not self.closing:
+            self.closing = True
+            self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Keep `exc`, of which a failed handshake does not tell."""
+        self.broken = exc
+        super().connection_lost(exc)
+
+
+class _Bye(NamedTuple):
+    """How the station leaves: with a close frame or, where `code` is None, without a word."""
+
+    reason: str
+    code: int | None = None
+    text: str = ""
+
+
+class Link:
+    """The WebSocket of one station, there as long as the station wants one.
+
+    All methods but `run` are plain calls on the loop's thread; they never wait. `handshakes` bounds how
+    many links connect at a time. `random` gives a number in 0..1 for each back-off, which `clock` times;
+    the timeouts of the network are in real time.
+    """
+
+    def __init__(
+        self,
+        station: str,
+        listener: Listener,
+        clock: Clock,
+        handshakes: asyncio.Semaphore,
+        random: Callable[[], float],
+    ) -> None:
+        self._station = station
+        self._listener = listener
+        self._clock = clock
+        self._handshakes = handshakes
+        self._random = random
+        self._endpoint: Endpoint  # of the latest attempt
+        self._wanted = False
+        self._frozen = False
+        self._ready = asyncio.Event()  # wanted and not frozen
+        self._held: socket.socket | None = None  # what is frozen
+        self._ws: _Connection | None = None  # None as soon as the connection is given up
+        self._bye: _Bye | None = None  # the station ended what was under way; until the next attempt
+        self._scope: asyncio.Timeout | None = None  # around what can be interrupted
+        self._attempt = 0  # in a row; 0 while connected
+        self._waits = 0  # in a row; the loss of a connection is worth one, too
+
+    async def run(self) -> None:
+        """Keep the link for ever. When cancelled, close with 1001, which takes CLOSE_TIMEOUT at most.
+
+        Failures of network, TLS and protocol are told and retried; any other exception is a bug and
+        propagates. The owner names the task `link[STATION]`.
+        """
+        retrying = AsyncRetrying(
+            sleep=self._pause,
+            wait=self._wait,
+            retry=retry_if_exception_type((OSError, ws_errors.WebSocketException)),
+            before_sleep=self._failed,
+        )
+        try:
+            while True:
+                await retrying(self._session)
+        finally:
+            self._release()
+
+    def want(self, up: bool) -> None:
+        """Connect, at once; or close with 1000, or stop trying."""
+        if up == self._wanted:
+            return
+        self._wanted = up
+        self._settle()
+        if not up:
+            self._leave(_Bye("closed by the station", CloseCode.NORMAL_CLOSURE))
+
+    def send(self, text: str) -> None:
+        """Send a text message after all earlier ones; silently drop it when not connected.
+
+        A CSMS that leaves more than MAX_BACKLOG bytes unread loses the connection.
+        """
+        if (ws := self._ws) is None:
+            return
+        broadcast((ws,), text)  # the public way to write without a task and without waiting
+        if ws.transport.get_write_buffer_size() > MAX_BACKLOG:
+            self._drop(ws, "the CSMS does not read")
+
+    def ping(self) -> None:
+        """Send a ping; drop the connection instead if the one before has not been answered yet."""
+        if (ws := self._ws) is None:
+            return
+        if ws.unanswered is not None and not ws.unanswered.done():
+            self._drop(ws, "no pong")
+        else:
+            ws.ping_due = True
+            self._interrupt()
+
+    def close(self, code: int, reason: str) -> None:
+        """Close with `code` and `reason`, cut after 123 bytes, then connect again without back-off if wanted.
+
+        What is not connected just tries again at once. Raises websockets' ProtocolError for a `code`
+        that must not be sent.
+        """
+        Close(code, reason).check()
+        text = reason.encode()[:123].decode(errors="ignore")
+        self._leave(_Bye(f"closed by the station: {code} {text}".rstrip(), code, text))
+
+    def freeze(self) -> None:
+        """Pull the cable: the CSMS sees silence, neither data nor pong nor the end of the connection.
+
+        The listener hears of it at the next turn of the loop. The socket stays open until `thaw` or the
+        end of `run`. An attempt under way is abandoned, and no other is made.
+        """
+        if self._frozen:
+            return
+        self._frozen = True
+        self._settle()
+        if (ws := self._ws) is not None and ws.state is not State.CLOSED:
+            # A second handle: only the last one to be closed makes the kernel send FIN or RST.
+            raw = ws.transport.get_extra_info("socket")
+            self._held = socket.fromfd(raw.fileno(), raw.family, raw.type)
+            ws.transport.abort()
+        self._leave(_Bye("the cable is pulled"))
+
+    def thaw(self) -> None:
+        """Plug the cable in: reset the frozen connection (RST) and, if wanted, connect at once."""
+        self._frozen = False
+        self._release()
+        self._settle()
+
+    async def _session(self) -> None:
+        """One attempt and, if it succeeds, the life of the connection. Returns when the station ends it."""
+        while not self._ready.is_set():
+            await self._ready.wait()
+        self._bye = None
+        self._attempt += 1
+        ws = await self._interruptible(self._connect())
+        if ws is None:
+            return
+        try:
+            await self._serve(ws)
+        finally:
+            ws.transport.abort()
+
+    async def _connect(self) -> _Connection | None:
+        async with self._handshakes:
+            endpoint = self._endpoint = self._listener.endpoint(self._station)
+            try:
+                ws = await connect(
+                    endpoint.url,
+                    ssl=_tls_of(endpoint),
+                    subprotocols=[Subprotocol(protocol) for protocol in endpoint.protocols],
+                    additional_headers=_headers_of(endpoint),
+                    user_agent_header=f"ocppd/{__version__}",
+                    proxy=None,
+                    compression=None,
+                    open_timeout=endpoint.timeout,
+                    close_timeout=CLOSE_TIMEOUT,
+                    ping_interval=None,
+                    max_size=MAX_SIZE,
+                    write_limit=MAX_BACKLOG,  # neither ping nor close waits for a slow reader
+                    logger=_wire,
+                    create_connection=_Connection,
+                )
+            except ws_errors.NegotiationError as exc:
+                offered = ", ".join(endpoint.protocols)
+                raise LinkError(f"the CSMS accepted none of {offered}: {exc}") from exc
+        if self._bye is not None:  # said in the very turn of the loop in which the handshake ended
+            ws.transport.abort()
+            return None
+        return cast("_Connection", ws)
+
+    async def _serve(self, ws: _Connection) -> None:
+        log.info("csms.connected", station=self._station, url=self._url(), attempt=self._attempt)
+        self._ws = ws
+        self._attempt = self._waits = 0
+        try:
+            self._listener.connected(self._station, str(ws.subprotocol))
+            while self._bye is None:
+                await self._interruptible(self._read(ws))
+        except asyncio.CancelledError:
+            self._ready.clear()
+            self._bye = _Bye("the daemon stops", CloseCode.GOING_AWAY)
+            raise
+        finally:
+            self._ws = None
+            if self._bye is not None:
+                await self._say(ws, self._bye)
+
+    async def _read(self, ws: _Connection) -> None:
+        """Send the ping that is due, then hand over messages until interrupted, or raise at the end."""
+        try:
+            if ws.ping_due:
+                ws.ping_due = False
+                ws.unanswered = cast("asyncio.Future[float]", await ws.ping())
+            while isinstance(message := await ws.recv(), str):
+                if self._ws is not ws:  # given up while the message waited for its turn
+                    return
+                self._listener.received(self._station, message)
+            await ws.close(CloseCode.UNSUPPORTED_DATA, "text frames only")
+        except ws_errors.ConnectionClosed as exc:
+            if self._bye is not None:
+                return
+            raise LinkError(ws.dropped or reason_of(exc)) from exc
+        raise LinkError("the CSMS sent a binary frame")
+
+    async def _say(self, ws: _Connection, bye: _Bye) -> None:
+        self._tell(logging.INFO, bye.reason, 0.0 if self._ready.is_set() else None)
+        if bye.code is not None:
+            await ws.close(bye.code, bye.text)
+
+    def _failed(self, state: RetryCallState) -> None:
+        exc = cast("Future", state.outcome).exception()
+        self._tell(logging.WARNING, reason_of(cast("BaseException", exc)), state.upcoming_sleep)
+
+    def _tell(self, level: int, reason: str, retry_in: float | None) -> None:
+        event = "csms.connect_failed" if self._attempt else "csms.disconnected"
+        fields = {"station": self._station, "url": self._url(), "attempt": self._attempt}
+        log.log(level, event, reason=reason, retry_in_s=retry_in, **fields)
+        self._listener.disconnected(self._station, reason, self._attempt, retry_in)
+
+    def _url(self) -> str:
+        return re.sub("//.*@", "//", self._endpoint.url)
+
+    def _wait(self, _state: RetryCallState) -> float:
+        self._waits += 1
+        return self._endpoint.backoff.wait(self._waits, self._random())
+
+    async def _pause(self, seconds: float) -> None:
+        if self._bye is None:
+            await self._interruptible(self._clock.sleep(seconds))
+
+    async def _interruptible(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` gives, or None where `_interrupt` ended it."""
+        # A time limit that `_interrupt` moves from never to now: it cancels `work` without a task for it.
+        try:
+            async with asyncio.timeout(None) as self._scope:
+                return await work
+        except TimeoutError:
+            if self._scope is not None and self._scope.expired():
+                return None
+            raise
+        finally:
+            self._scope = None
+
+    def _interrupt(self) -> None:
+        if self._scope is not None and not self._scope.expired():
+            self._scope.reschedule(0)
+
+    def _leave(self, bye: _Bye) -> None:
+        self._ws = None
+        self._bye = bye
+        self._attempt = self._waits = 0
+        self._interrupt()
+
+    def _drop(self, ws: _Connection, reason: str) -> None:
+        ws.dropped = reason
+        ws.transport.abort()
+        self._ws = None
+
+    def _settle(self) -> None:
+        if self._wanted and not self._frozen:
+            self._ready.set()
+        else:
+            self._ready.clear()
+
+    def _release(self) -> None:
+        if self._held is not None:
+            self._held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # RST
+            self._held.close()
+            self._held = None

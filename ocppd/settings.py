@@ -1,0 +1,266 @@
+"""The configuration: sections, defaults, where they are read from, and the stations they describe.
+
+    load() → layers (config_files) → Settings (config_check) → station_descriptions() → the core's dataclasses
+
+The sections of a station stand in `station_settings`, templates in `station_templates`, the device model
+in `presets`.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import Field, PrivateAttr, StringConstraints, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from ocppd.config_check import Loc, Problem, refuse, validated
+from ocppd.config_files import Layer, SettingsError, Tree, merge, read_environment, read_file
+from ocppd.core.description import Csms, Hardware, StationDescription
+from ocppd.section import Section, TlsSettings, WithPassword
+from ocppd.station_settings import (
+    CsmsSettings,
+    FleetSettings,
+    KindSettings,
+    StationSettings,
+    TokenSettings,
+    default_serial,
+)
+from ocppd.station_templates import Templates
+
+__all__ = ["Settings", "SettingsError", "describe_station", "json_schema", "load"]
+
+DEFAULT_PATHS = (Path("config/ocppd.yaml"), Path("/etc/ocppd/ocppd.yaml"))
+
+T = TypeVar("T")
+
+
+class LogSettings(Section):
+    """`daemon.log`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class DaemonSettings(Section):
+    """`daemon`. `id` is its name in MQTT topics; `metrics` is `host:port` for Prometheus, None for off."""
+
+    id: str = Field(default_factory=socket.gethostname, pattern="^[A-Za-z0-9._~-]+$")
+    log: LogSettings = LogSettings()
+    metrics: Annotated[str, StringConstraints(pattern="^[^ ]+:[0-9]{1,5}$")] | None = None
+
+
+class InputSettings(Section):
+    """One of `mqtt.inputs`: a foreign topic whose messages are commands.
+
+    `path` leads to the value inside a JSON payload (`RC522.UID`); None takes the payload as it is. `target`
+    is a station, EVSE or connector (`CP001/1/1`). The value becomes the argument of `command`, or is looked
+    up in `map`, whose values are commands.
+    """
+
+    topic: str = Field(min_length=1)
+    path: str | None = None
+    target: str = Field(min_length=1)
+    command: str | None = None
+    map: dict[str, str] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_to_do(self) -> InputSettings:
+        if (self.command is None) == (self.map is None):
+            raise ValueError("either command or map must be given")
+        return self
+
+
+class MqttSettings(WithPassword):
+    """`mqtt`. With `enabled: false` there is no broker; `tls: {}` uses the system's trust store.
+
+    `meter_interval` is in seconds; `response_topics` are the filters that an answer's topic has to match.
+    """
+
+    enabled: bool = True
+    host: str = Field("127.0.0.1", min_length=1)
+    port: int = Field(1883, ge=1, le=65535)
+    username: str | None = None
+    tls: TlsSettings | None = None
+    base_topic: str = Field("ocppd", pattern="^[^+#/$]+(/[^+#/]+)*$")
+    meter_interval: float = Field(5.0, ge=0)
+    inputs: list[InputSettings] = Field([])
+    response_topics: list[str] = Field(["reply/#", "ocppd/v1/reply/#"])
+
+
+class StateSettings(Section):
+    """`state`. `path` is relative to the working directory: a file for all stations, or a directory.
+
+    `save_interval` is in seconds; 0 writes before the frames that follow from a change leave.
+    """
+
+    path: Path = Path("charge_point_state.json")
+    save_interval: float = Field(0.0, ge=0)
+    on_start: Literal["power_up", "resume"] = "power_up"
+
+
+class ClockSettings(Section):
+    """`clock`. `rate` is how many seconds of the stations pass in a real one."""
+
+    rate: float = Field(1.0, gt=0)
+
+
+class Settings(BaseSettings):
+    """All sections. `Settings()` are the defaults alone; `load` reads files and environment."""
+
+    # `load` has already laid the variables over the files and gives it all as one: nothing else is a source.
+    model_config = SettingsConfigDict(
+        extra="forbid", frozen=True, hide_input_in_errors=True, case_sensitive=True, title="ocppd"
+    )
+
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
+    mqtt: MqttSettings = MqttSettings()
+    csms: CsmsSettings = CsmsSettings()
+    state: StateSettings = StateSettings()
+    stations: list[StationSettings] = Field([])
+    fleet: list[FleetSettings] = Field([])
+    clock: ClockSettings = ClockSettings()
+    default_token: TokenSettings = TokenSettings()
+
+    _templates: Templates = PrivateAttr(default_factory=Templates)
+    # Ten thousand stations of one kind hold one Hardware and one Csms.
+    _hardware: dict[Hardware, Hardware] = PrivateAttr(default_factory=dict)
+    _csms: dict[Csms, Csms] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What it is initialised with, and nothing else."""
+        return (init_settings,)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_empty_sections(cls, values: Tree) -> Tree:
+        """A section of which only comments are left (`mqtt:`) counts as absent."""
+        return {
+            key: value for key, value in values.items() if value is not None or key not in cls.model_fields
+        }
+
+    def find_templates_in(self, directory: Path) -> None:
+        """Look for templates in `directory` before those that ship with ocppd."""
+        self._templates = Templates(directory)
+
+    def station_descriptions(self) -> list[StationDescription]:
+        """The stations, then the fleets. Those that are alike share one `Hardware` and one `Csms`."""
+        return [*map(self.describe, self.stations), *self._fleet_descriptions()]
+
+    def describe(self, station: StationSettings) -> StationDescription:
+        """What `station` is, with its template and the defaults of these settings."""
+        kind = self._complete(station)
+        return StationDescription(
+            id=station.id,
+            hardware=_shared(self._hardware, kind.hardware()),
+            csms=_shared(self._csms, kind.csms.describe()),
+            serial=default_serial(station.id) if station.serial is None else station.serial,
+            groups=tuple(kind.groups),
+        )
+
+    def problems(self) -> Iterator[Problem]:
+        """What is wrong with the stations together, and with each that its own keys could not tell."""
+        for index, station in enumerate(self.stations):
+            yield from _under(("stations", index), self.faults(station))
+        for index, fleet in enumerate(self.fleet):
+            yield from _under(("fleet", index), [*self.faults(fleet), *fleet.misnamed()])
+        yield from self._doubles()
+
+    def faults(self, kind: StationSettings | FleetSettings) -> Iterator[Problem]:
+        """What its own keys could not tell: an unknown template, a place in the device model that is not."""
+        if kind.template is not None and kind.template not in self._templates:
+            yield ("template",), self._templates.missing(kind.template)
+        else:
+            yield from self._complete(kind).misplaced()
+
+    def _fleet_descriptions(self) -> Iterator[StationDescription]:
+        for fleet in self.fleet:
+            kind = self._complete(fleet)
+            hardware = _shared(self._hardware, kind.hardware())
+            csms = _shared(self._csms, kind.csms.describe())
+            groups = tuple(kind.groups)
+            for identity in fleet.ids():
+                yield StationDescription(identity, hardware, csms, default_serial(identity), groups)
+
+    def _complete(self, kind: StationSettings | FleetSettings) -> KindSettings:
+        """The defaults, the template and the kind's own keys, one over the other."""
+        defaults = {
+            "csms": self.csms.model_dump(exclude_unset=True),
+            "default_token": self.default_token.model_dump(exclude_unset=True),
+        }
+        template = (
+            {} if kind.template is None else self._templates[kind.template].model_dump(exclude_unset=True)
+        )
+        own = kind.model_dump(exclude_unset=True, include=set(KindSettings.model_fields))
+        return KindSettings.model_validate(merge(merge(defaults, template), own))
+
+    def _doubles(self) -> Iterator[Problem]:
+        """Each station or fleet that claims an identity again."""
+        seen: dict[str, str] = {}
+        for index, station in enumerate(self.stations):
+            if (first := seen.setdefault(station.id, f"stations[{index}]")) != f"stations[{index}]":
+                yield ("stations", index, "id"), f"'{station.id}' is the id of {first} already"
+        for index, fleet in enumerate(self.fleet):
+            for identity in fleet.ids():
+                if (first := seen.setdefault(identity, f"fleet[{index}]")) != f"fleet[{index}]":
+                    yield ("fleet", index, "id"), f"'{identity}' is the id of {first} already"
+                    break
+
+
+def load(paths: Sequence[Path] | None = None) -> Settings:
+    """The settings of these files, later ones over earlier ones, and of the environment over all of them.
+
+    Without paths, the first of `DEFAULT_PATHS` that exists is read; where none does, the defaults and the
+    environment remain. Templates are looked for in `templates/` beside the first file.
+
+    Raises SettingsError, with a line for each problem, where a file cannot be read or a setting is wrong.
+    """
+    files = list(paths or [path for path in DEFAULT_PATHS if path.exists()][:1])
+    layers = [*map(read_file, files), *read_environment(Settings)]
+    settings = validated(Settings, layers)
+    if files:
+        settings.find_templates_in(files[0].parent / "templates")
+    refuse(settings.problems(), layers)
+    return settings
+
+
+def describe_station(
+    settings: Settings, values: Mapping[str, Any], where: str, *, secret_files: bool = True
+) -> StationDescription:
+    """The station that `values` are, shaped like an entry of `stations`, with the settings' defaults.
+
+    `where` is what errors call the source of the values. `secret_files=False` refuses a `password_file`:
+    whoever may send a command could otherwise have any file sent to a CSMS of their choice.
+
+    Raises SettingsError where a value is wrong.
+    """
+    csms = values.get("csms")
+    if not secret_files and isinstance(csms, Mapping) and "password_file" in csms:
+        raise SettingsError([f"{where}: csms.password_file: is not allowed here, give the password"])
+    layers = [Layer(where, dict(values))]
+    station = validated(StationSettings, layers)
+    refuse(settings.faults(station), layers)
+    return settings.describe(station)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON schema (2020-12) of the configuration file, for editors and `ocppd schema`."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Settings.model_json_schema()}
+
+
+def _under(loc: Loc, problems: Iterable[Problem]) -> Iterator[Problem]:
+    return (((*loc, *inner), text) for inner, text in problems)
+
+
+def _shared(known: dict[T, T], value: T) -> T:
+    return known.setdefault(value, value)

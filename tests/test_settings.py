@@ -1,0 +1,794 @@
+"""The configuration, through files and environment variables as a user gives them."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ocppd.core.description import (
+    Car,
+    Connector,
+    Csms,
+    Evse,
+    Hardware,
+    Preset,
+    StationDescription,
+    Tls,
+    Token,
+)
+from ocppd.presets import parse_name, parse_variable, spell
+from ocppd.settings import Settings, SettingsError, describe_station, json_schema, load
+
+CHECKOUT = Path(__file__).parent.parent
+SECRET = "only-for-tests-0001"
+
+Write = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def empty_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A working directory and an environment in which nothing is configured."""
+    for name in [name for name in os.environ if name.upper().startswith("OCPPD_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Write a file into the working directory; gives its path relative to it."""
+
+    def write_file(text: str, name: str = "config/ocppd.yaml") -> Path:
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+        return Path(name)
+
+    return write_file
+
+
+@pytest.fixture
+def stations(write: Write) -> Callable[[str], list[StationDescription]]:
+    """The stations that a configuration describes."""
+    return lambda text: load([write(text)]).station_descriptions()
+
+
+@pytest.fixture
+def problems(write: Write) -> Callable[..., list[str]]:
+    """The lines of the error that a configuration leads to."""
+
+    def problems_of(text: str = "", name: str = "config/ocppd.yaml") -> list[str]:
+        with pytest.raises(SettingsError) as error:
+            load([write(text, name)])
+        return str(error.value).splitlines()
+
+    return problems_of
+
+
+# Where settings come from
+
+
+def test_nothing_given_leaves_the_defaults() -> None:
+    settings = load()
+    assert (settings.mqtt.host, settings.mqtt.port, settings.mqtt.enabled) == ("127.0.0.1", 1883, True)
+    assert settings.mqtt.response_topics == ["reply/#", "ocppd/v1/reply/#"]
+    assert settings.state.path == Path("charge_point_state.json")
+    assert (settings.state.save_interval, settings.state.on_start) == (0, "power_up")
+    assert (settings.daemon.metrics, settings.daemon.log.format, settings.clock.rate) == (None, "json", 1)
+    assert settings.station_descriptions() == []
+
+
+def test_the_daemon_is_called_like_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "lab7")
+    assert load().daemon.id == "lab7"
+
+
+def test_the_file_in_the_working_directory_is_found(write: Write) -> None:
+    write("mqtt: {host: found}")
+    assert load().mqtt.host == "found"
+    assert load([]).mqtt.host == "found"
+
+
+def test_later_files_override_earlier_ones_key_by_key(write: Write) -> None:
+    first = write("mqtt: {host: a, port: 1}\nstations: [{id: CP1}, {id: CP2}]")
+    second = write("mqtt: {host: b}\nstations: [{id: CP3}]", "lab.yaml")
+    settings = load([first, second])
+    assert (settings.mqtt.host, settings.mqtt.port) == ("b", 1)
+    assert [station.id for station in settings.stations] == ["CP3"]
+
+
+def test_the_environment_overrides_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    write("mqtt: {host: a, port: 1}")
+    monkeypatch.setenv("OCPPD_MQTT__HOST", "broker")
+    monkeypatch.setenv("OCPPD_DAEMON__LOG__LEVEL", "debug")
+    monkeypatch.setenv("OCPPD_MQTT__TLS__CA", "ca.pem")
+    settings = load()
+    assert (settings.mqtt.host, settings.mqtt.port, settings.daemon.log.level) == ("broker", 1, "debug")
+    assert settings.mqtt.tls is not None
+    assert settings.mqtt.tls.ca == "ca.pem"
+
+
+def test_lists_and_sections_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OCPPD_CSMS", '{"url": "ws://a/ocpp", "security_profile": 1}')
+    monkeypatch.setenv("OCPPD_CSMS__URL", "ws://b/ocpp")
+    monkeypatch.setenv("OCPPD_STATIONS", '[{"id": "CP1"}]')
+    [station] = load().station_descriptions()
+    assert (station.csms.url, station.csms.security_profile) == ("ws://b/ocpp", 1)
+
+
+def test_a_section_of_comments_alone_is_an_absent_one(write: Write) -> None:
+    assert load([write("mqtt:\n  # host: a\nstations:\n")]).mqtt.host == "127.0.0.1"
+    assert load([write("# nothing yet\n")]).stations == []
+
+
+def test_words_and_digits_that_yaml_likes_to_convert_stay_text(stations: Callable, write: Write) -> None:
+    text = "stations: [{id: 12345E67, default_token: {id_token: 04123456}, groups: [ON, 2024-01-31]}]"
+    [station] = stations(text)
+    assert station.id == "12345E67"
+    assert station.hardware.default_token.id_token == "04123456"
+    assert station.groups == ("ON", "2024-01-31")
+    button = "mqtt: {inputs: [{topic: b, target: CP1/1/1, map: {ON: plug-in, 0: unplug}}]}"
+    assert load([write(button)]).mqtt.inputs[0].map == {"ON": "plug-in", "0": "unplug"}
+
+
+def test_anchors_and_merge_keys_of_yaml_work(stations: Callable) -> None:
+    text = "stations:\n- &a {id: CP1, vendor: v, model: m}\n- {<<: *a, id: CP2, model: other}"
+    first, second = stations(text)
+    assert (first.hardware.vendor, first.hardware.model) == ("v", "m")
+    assert (second.id, second.hardware.vendor, second.hardware.model) == ("CP2", "v", "other")
+
+
+# Errors name file, key and reason
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("mqtt: {hots: x}", "mqtt.hots: unknown key, did you mean 'host'?"),
+        ("mqqt: {host: x}", "mqqt: unknown key, did you mean 'mqtt'?"),
+        ("mqqt:", "mqqt: unknown key, did you mean 'mqtt'?"),
+        ("mqtt: {base-topic: x}", "mqtt.base-topic: unknown key, did you mean 'base_topic'?"),
+        ("clock: {xyz: 1}", "clock.xyz: unknown key, known are: rate"),
+        ("stations: [{id: CP1, evse: []}]", "stations[0].evse: unknown key, did you mean 'evses'?"),
+        (
+            "stations: [{id: CP1, evses: [{}, {max_w: 0}]}]",
+            "stations[0].evses[1].max_w: Input should be greater than 0",
+        ),
+        (
+            "stations: [{id: CP1, evses: [{connectors: [{typ: x}]}]}]",
+            "stations[0].evses[0].connectors[0].typ: unknown key, did you mean 'type'?",
+        ),
+        ("stations: [{vendor: x}]", "stations[0].id: this key is required"),
+        ("stations: [{id: 5}]", "stations[0].id: Input should be a valid string (a number needs quotes)"),
+        ("mqtt: [1]", "mqtt: Input should be a mapping of keys"),
+        ("mqtt: {port: 70000}", "mqtt.port: Input should be less than or equal to 65535"),
+        ("mqtt: {inputs: [{topic: a, target: b}]}", "mqtt.inputs[0]: either command or map must be given"),
+        ("csms: {security_profile: 4}", "csms.security_profile: Input should be 0, 1, 2 or 3"),
+        ("csms: {url: http://a}", "csms.url: String should match pattern '^wss?://[^/]+'"),
+        ("clock: {rate: 0}", "clock.rate: Input should be greater than 0"),
+        ("state: {on_start: x}", "state.on_start: Input should be 'power_up' or 'resume'"),
+        (
+            "stations: [{id: CP1, variables: {TxStartPoint: x}}]",
+            "stations[0].variables.TxStartPoint: "
+            "'TxStartPoint' is not of the form Component[instance].Variable[instance]",
+        ),
+        (
+            "stations: [{id: CP1, variables: {A.B: {c: d}}}]",
+            "stations[0].variables.A.B: Input should be text, a number, true, false, null or a list of these",
+        ),
+        (
+            "stations: [{id: CP1, device_model: [{component: A, variable: 'B['}]}]",
+            "stations[0].device_model[0].variable: 'B[' is neither a Name nor a Name[instance]",
+        ),
+        (
+            "stations: [{id: CP1, device_model: [{component: A, variable: B, connector: 1}]}]",
+            "stations[0].device_model[0].connector: a connector needs its evse",
+        ),
+        (
+            "stations: [{id: CP1, device_model: [{component: A, variable: B, evse: 2}]}]",
+            "stations[0].device_model[0].evse: there are only 1 EVSEs",
+        ),
+        (
+            "fleet: [{id: 'CP{n}', device_model: [{component: A, variable: B, evse: 1, connector: 2}]}]",
+            "fleet[0].device_model[0].connector: that EVSE has only 1 connectors",
+        ),
+        (
+            "stations: [{id: CP1, template: ac-22kv}]",
+            "stations[0].template: unknown template 'ac-22kv', did you mean 'ac-22kw'?",
+        ),
+        (
+            "fleet: [{id: 'CP{n}', template: xyz}]",
+            "fleet[0].template: unknown template 'xyz', known are: ac-11kw, ac-22kw, dc-50kw",
+        ),
+        (
+            "stations: [{id: CP1, template: ../../etc/passwd}]",
+            "stations[0].template: unknown template '../../etc/passwd', known are: ac-11kw, ac-22kw, dc-50kw",
+        ),
+        ("stations: [{id: A}, {id: A}]", "stations[1].id: 'A' is the id of stations[0] already"),
+        (
+            "stations: [{id: CP02}]\nfleet: [{id: 'CP{n:02}', count: 3}]",
+            "fleet[0].id: 'CP02' is the id of stations[0] already",
+        ),
+        (
+            "fleet: [{id: 'CP{n}', count: 3}, {id: 'CP{n}', first: 3}]",
+            "fleet[1].id: 'CP3' is the id of fleet[0] already",
+        ),
+        (
+            "fleet: [{id: CP, count: 2}]",
+            "fleet[0].id: 'CP' must hold the number of the station once, as {n} or {n:05}",
+        ),
+        (
+            "fleet: [{id: 'CP:{n}'}]",
+            "fleet[0].id: 'CP:1' is no OCPP identity: 1 to 48 letters, digits and *-_=+|@.",
+        ),
+    ],
+)
+def test_a_wrong_key_is_named_with_its_file(problems: Callable, text: str, expected: str) -> None:
+    assert problems(text, "config/x.yaml") == [f"config/x.yaml: {expected}"]
+
+
+@pytest.mark.parametrize("identity", ["CP:1", "CP 1", "CP/1", "Käfer", "", "x" * 49])
+def test_an_identity_that_ocpp_forbids_is_refused(problems: Callable, identity: str) -> None:
+    [problem] = problems(f"stations: [{{id: '{identity}'}}]")
+    assert problem.startswith(f"config/ocppd.yaml: stations[0].id: '{identity}' is no OCPP identity")
+
+
+def test_an_identity_may_hold_all_that_ocpp_allows(stations: Callable) -> None:
+    identity = "aZ09*-_=+|@." + "x" * 36
+    assert [station.id for station in stations(f"stations: [{{id: '{identity}'}}]")] == [identity]
+
+
+def test_every_problem_has_a_line_of_its_own(problems: Callable) -> None:
+    assert problems("mqtt: {hots: x}\nclock: {rate: -1}") == [
+        "config/ocppd.yaml: mqtt.hots: unknown key, did you mean 'host'?",
+        "config/ocppd.yaml: clock.rate: Input should be greater than 0",
+    ]
+
+
+def test_of_several_files_the_one_with_the_wrong_key_is_named(write: Write) -> None:
+    first = write("mqtt: {hots: x, port: 1}\nstations: [{id: CP1}]", "a.yaml")
+    second = write("mqtt: {port: 0}\nstations: [{}]", "b.yaml")
+    with pytest.raises(SettingsError) as error:
+        load([first, second])
+    assert sorted(error.value.problems) == [
+        "a.yaml: mqtt.hots: unknown key, did you mean 'host'?",
+        "b.yaml: mqtt.port: Input should be greater than or equal to 1",
+        "b.yaml: stations[0].id: this key is required",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("OCPPD_MQTT__HOTS", "x", "mqtt.hots: unknown key, did you mean 'host'?"),
+        ("OCPPD_MQQT__HOST", "x", "mqqt: unknown key, did you mean 'mqtt'?"),
+        ("OCPPD_COLOUR", "x", "colour: unknown key, did you mean 'clock'?"),
+        (
+            "OCPPD_MQTT__PORT",
+            "x",
+            "mqtt.port: Input should be a valid integer, unable to parse string as an integer",
+        ),
+        ("OCPPD_CSMS__PROTOCOLS", "ocpp2.0.1", "must be JSON, as it is a list or a section"),
+        ("OCPPD_STATIONS__0__ID", "CP1", "stations: Input should be a valid list"),
+    ],
+)
+def test_a_wrong_environment_variable_is_named(
+    problems: Callable, monkeypatch: pytest.MonkeyPatch, name: str, value: str, expected: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert problems("mqtt: {host: a, port: 1}") == [f"{name}: {expected}"]
+
+
+def test_a_syntax_error_is_named_with_its_line(problems: Callable) -> None:
+    assert problems("mqtt:\n  host: a: b\n") == [
+        "config/ocppd.yaml:2: mapping values are not allowed here",
+    ]
+
+
+def test_a_key_that_stands_twice_is_refused(problems: Callable) -> None:
+    text = "mqtt:\n  host: a\n  port: 1\n  host: b\n"
+    assert problems(text) == ["config/ocppd.yaml:4: the key host stands twice in one mapping"]
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("- a\n", "list"), ("text", "str"), ("5", "int"), ("a: 1\n---\nb: 2\n", None)]
+)
+def test_a_file_must_be_one_mapping(problems: Callable, text: str, kind: str | None) -> None:
+    [problem] = problems(text)
+    expected = f": must be a mapping of keys, not a {kind}" if kind else ":2: but found another document"
+    assert problem == f"config/ocppd.yaml{expected}"
+
+
+@pytest.mark.parametrize("text", ["? [a]\n: b\n", "a: \0", "a: !!int x", "a: !!python/name:os.system"])
+def test_odd_yaml_is_refused(problems: Callable, text: str) -> None:
+    assert problems(text)[0].startswith("config/ocppd.yaml:")
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"^nowhere\.yaml: cannot be read: No such file or directory$"):
+        load([Path("nowhere.yaml")])
+    Path("latin1.yaml").write_bytes("vendor: Käfer".encode("latin-1"))
+    with pytest.raises(SettingsError, match=r"^latin1\.yaml: is not UTF-8 text$"):
+        load([Path("latin1.yaml")])
+
+
+# Secrets
+
+
+def test_a_password_is_read_from_a_file_beside_the_configuration(stations: Callable, write: Write) -> None:
+    write(f"{SECRET}\n", "config/secrets/csms")
+    [station] = stations("csms: {password_file: secrets/csms}\nstations: [{id: CP1}]")
+    assert station.csms.password == SECRET
+
+
+def test_a_password_file_in_the_environment_is_relative_to_the_working_directory(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(f" {SECRET} \r\n\n", "mqtt-secret")
+    write("mqtt: {username: u}")
+    monkeypatch.setenv("OCPPD_MQTT__PASSWORD_FILE", "mqtt-secret")
+    assert load().mqtt.secret() == f" {SECRET} \r\n"
+
+
+def test_without_a_password_there_is_none() -> None:
+    assert load().mqtt.secret() is None
+
+
+def test_a_password_takes_back_the_password_file_of_a_lower_layer(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(
+        "mqtt: {password_file: /nowhere}\ncsms: {password_file: pw}\nstations: [{id: CP1, csms: {password: own}}]"
+    )
+    write("common", "config/pw")
+    monkeypatch.setenv("OCPPD_MQTT__PASSWORD", SECRET)
+    settings = load()
+    assert settings.mqtt.secret() == SECRET
+    assert settings.station_descriptions()[0].csms.password == "own"
+
+
+@pytest.mark.parametrize("section", ["mqtt", "csms"])
+def test_a_password_in_both_spellings_is_refused(problems: Callable, write: Write, section: str) -> None:
+    write("x", "config/pw")
+    assert problems(f"{section}: {{password: {SECRET}, password_file: pw}}") == [
+        f"config/ocppd.yaml: {section}.password_file: password is given too, and only one of them can be"
+    ]
+
+
+def test_both_spellings_in_the_environment_are_refused(
+    problems: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCPPD_MQTT__PASSWORD", SECRET)
+    monkeypatch.setenv("OCPPD_MQTT__PASSWORD_FILE", "x")
+    assert problems() == [
+        "OCPPD_MQTT__PASSWORD_FILE: OCPPD_MQTT__PASSWORD is set too, and only one of them can be"
+    ]
+
+
+def test_a_password_file_that_cannot_be_read_is_named(problems: Callable, write: Write) -> None:
+    where = "config/ocppd.yaml: stations[0].csms.password_file: "
+    text = "stations: [{id: CP1, csms: {password_file: pw}}]"
+    assert problems(text) == [f"{where}config/pw cannot be read: No such file or directory"]
+    write("\n", "config/pw")
+    assert problems(text) == [f"{where}config/pw is empty"]
+    Path("config/pw").write_bytes(b"\xff" * 20)
+    assert problems(text) == [f"{where}config/pw is not UTF-8 text"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"mqtt: {{password: [{SECRET}]}}",
+        f"mqtt: {{password: {{{SECRET}: 1}}}}",
+        f"mqtt: {{password: {SECRET}, hots: x}}",
+        f"mqtt: {{password: {SECRET}}}\ncsms: {SECRET}",
+        f"mqtt: {{password: *{SECRET}}}",
+        f"mqtt: {{password: !{SECRET} x}}",
+        f"mqtt: {{password: !it's-{SECRET} x}}",
+        f"mqtt: {{password: !{SECRET}!x y}}",
+        f'mqtt: {{password: "{SECRET}}}',
+        f"mqtt:\n  password: {SECRET}: x",
+        f"mqtt:\n  password: @{SECRET}",
+        f"mqtt:\n  password: {SECRET}\n host: x",
+        f"stations: [{{id: CP1, variables: {{SecurityCtrlr.BasicAuthPassword: {SECRET}}}}}]",
+        f"stations: [{{id: CP1, csms: {{password: {SECRET}}}, template: x}}]",
+    ],
+)
+def test_an_error_never_shows_a_secret(problems: Callable, text: str) -> None:
+    assert SECRET not in "".join(problems(text))
+
+
+def test_an_error_about_the_environment_never_shows_a_secret(
+    problems: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OCPPD_CSMS", f'{{"password": "{SECRET}"')
+    assert problems() == ["OCPPD_CSMS: must be JSON, as it is a list or a section"]
+
+
+def test_neither_repr_nor_dump_shows_a_secret(write: Write) -> None:
+    write(SECRET, "config/pw")
+    text = (
+        f"mqtt: {{password: {SECRET}}}\n"
+        "csms: {password_file: pw}\n"
+        f"stations: [{{id: CP1, csms: {{password: {SECRET}}}}}]\n"
+        "fleet: [{id: 'F{n}', csms: {password_file: pw}}]"
+    )
+    settings = load([write(text)])
+    stations = settings.station_descriptions()
+    assert {station.csms.password for station in stations} == {SECRET}
+    shown = (repr(settings), str(settings.model_dump()), settings.model_dump_json(), repr(stations))
+    assert all(SECRET not in text for text in shown)
+
+
+@pytest.mark.parametrize(
+    ("preset", "where"),
+    [
+        (
+            "variables: {securityctrlr.basicauthpassword: x}",
+            "variables.securityctrlr.basicauthpassword",
+        ),
+        (
+            "device_model: [{component: SecurityCtrlr, variable: BasicAuthPassword, value: x}]",
+            "device_model[0].variable",
+        ),
+    ],
+)
+def test_a_password_is_no_variable(problems: Callable, preset: str, where: str) -> None:
+    assert problems(f"stations: [{{id: CP1, {preset}}}]") == [
+        f"config/ocppd.yaml: stations[0].{where}: a password is given as csms.password or csms.password_file"
+    ]
+
+
+# Stations
+
+
+def test_every_key_of_a_station_reaches_its_description(stations: Callable) -> None:
+    text = """
+stations:
+  - id: CP001
+    groups: [lab]
+    vendor: ocppd
+    model: sim-ac22
+    serial: SN0001
+    firmware: 2.0.0
+    csms:
+      url: wss://csms/ocpp
+      security_profile: 3
+      password: only-for-tests-0001
+      tls: {ca: ca.pem, cert: /etc/station.pem, key: station.key}
+      protocols: [ocpp2.0.1, ocpp2.1]
+    evses:
+      - {phases: 3, max_w: 22080, connectors: [{type: cType2}, {type: sType2}]}
+      - {phases: 0, max_w: 50000, voltage_v: 400, connectors: [{type: cCCS2}]}
+    ev: {soc: 30, capacity_wh: 50000, max_w: 7400, max_a: 32, phases: 1, ready_delay_s: 2}
+    default_token: {id_token: DE-8AA-1234567, type: eMAID}
+    variables: {TxCtrlr.TxStartPoint: PowerPathClosed}
+    device_model: [{component: EVSE, evse: 1, variable: Power, attribute: MaxSet, value: 22080}]
+"""
+    hardware = Hardware(
+        vendor="ocppd",
+        model="sim-ac22",
+        firmware="2.0.0",
+        evses=(
+            Evse(3, 22080, 230, (Connector("cType2"), Connector("sType2"))),
+            Evse(0, 50000, 400, (Connector("cCCS2"),)),
+        ),
+        ev=Car(soc=30, capacity_wh=50000, max_w=7400, max_a=32, phases=1, ready_delay_s=2),
+        default_token=Token("DE-8AA-1234567", "eMAID"),
+        presets=(
+            Preset("TxCtrlr", "TxStartPoint", "PowerPathClosed"),
+            Preset("EVSE", "Power", "22080", evse=1, attribute="MaxSet"),
+        ),
+    )
+    csms = Csms(
+        url="wss://csms/ocpp",
+        security_profile=3,
+        password="only-for-tests-0001",
+        tls=Tls(ca="config/ca.pem", cert="/etc/station.pem", key="config/station.key"),
+        protocols=("ocpp2.0.1", "ocpp2.1"),
+    )
+    assert stations(text) == [StationDescription("CP001", hardware, csms, "SN0001", ("lab",))]
+
+
+def test_a_bare_station_is_the_core_s_default(stations: Callable) -> None:
+    assert stations("stations: [{id: CP1}]") == [StationDescription("CP1", serial="SN-CP1")]
+
+
+def test_a_serial_made_from_a_long_identity_fits_into_ocpp(stations: Callable) -> None:
+    [station] = stations(f"stations: [{{id: {'x' * 40}00012345}}]")
+    assert station.serial == "SN-" + "x" * 14 + "00012345"
+
+
+def test_defaults_for_every_station_can_be_overridden_key_by_key(stations: Callable) -> None:
+    text = """
+csms: {url: ws://all/ocpp, security_profile: 1, password: common-password}
+default_token: {id_token: AAAA}
+stations: [{id: CP1}, {id: CP2, csms: {url: ws://own/ocpp}, default_token: {id_token: BBBB}}]
+"""
+    first, second = stations(text)
+    assert first.csms == Csms("ws://all/ocpp", 1, "common-password")
+    assert second.csms == Csms("ws://own/ocpp", 1, "common-password")
+    assert first.hardware.default_token == Token("AAAA")
+    assert second.hardware.default_token == Token("BBBB")
+
+
+@pytest.mark.parametrize(
+    ("template", "phases", "max_w", "connector"),
+    [("ac-11kw", 3, 11040, "cType2"), ("ac-22kw", 3, 22080, "cType2"), ("dc-50kw", 0, 50000, "cCCS2")],
+)
+def test_templates_ship_with_the_package(
+    stations: Callable, template: str, phases: int, max_w: float, connector: str
+) -> None:
+    [station] = stations(f"stations: [{{id: CP1, template: {template}}}]")
+    [evse] = station.hardware.evses
+    assert (evse.phases, evse.max_w, evse.connectors) == (phases, max_w, (Connector(connector),))
+
+
+def test_a_template_beside_the_first_file_is_preferred(write: Write) -> None:
+    write("model: mine", "a/templates/ac-22kw.yaml")
+    write("model: not-mine", "b/templates/ac-22kw.yaml")
+    first = write("stations: [{id: CP1, template: ac-22kw}]", "a/one.yaml")
+    second = write("clock: {rate: 2}", "b/two.yaml")
+    [station] = load([first, second]).station_descriptions()
+    assert station.hardware.model == "mine"
+
+
+def test_a_station_s_own_keys_win_over_its_template(stations: Callable, write: Write) -> None:
+    write(
+        "vendor: V\nmodel: M\ngroups: [a, b]\nev: {soc: 50, max_w: 7000}\nevses: [{}, {}]\n"
+        "csms: {password_file: pw, security_profile: 1}\nvariables: {A.B: 1, A.C: 2}",
+        "config/templates/t.yaml",
+    )
+    write("from-the-template", "config/templates/pw")
+    text = "csms: {url: ws://all/ocpp, password: from-the-defaults}\nstations: [{id: CP1, template: t}, "
+    own = "{id: CP2, template: t, model: X, groups: [c], ev: {soc: 1}, evses: [{max_w: 1}], variables: {A.C: 3}}]"
+    first, second = stations(text + own)
+    assert first.csms == second.csms == Csms("ws://all/ocpp", 1, "from-the-template")
+    assert (first.hardware.model, first.groups, len(first.hardware.evses)) == ("M", ("a", "b"), 2)
+    assert (second.hardware.vendor, second.hardware.model, second.groups) == ("V", "X", ("c",))
+    assert second.hardware.ev == Car(soc=1, max_w=7000)
+    assert second.hardware.evses == (Evse(max_w=1),)
+    assert second.hardware.presets == (Preset("A", "B", "1"), Preset("A", "C", "3"))
+
+
+def test_an_error_in_a_template_names_the_template_s_file(problems: Callable, write: Write) -> None:
+    write("evses: [{max_w: -1}]\nserial: x", "config/templates/t.yaml")
+    assert sorted(problems("stations: [{id: CP1, template: t}]")) == [
+        "config/templates/t.yaml: evses[0].max_w: Input should be greater than 0",
+        "config/templates/t.yaml: serial: unknown key, known are: csms, default_token, device_model, ev, "
+        "evses, firmware, groups, model, variables, vendor",
+    ]
+
+
+def test_a_fleet_follows_the_stations(stations: Callable) -> None:
+    fleet = 'fleet: [{id: "CP{n:05}", first: 9, count: 2, template: ac-22kw, groups: [fleet]}]'
+    alone, *many = stations(f"stations: [{{id: CP1}}]\n{fleet}")
+    assert alone.id == "CP1"
+    assert [(station.id, station.serial, station.groups) for station in many] == [
+        ("CP00009", "SN-CP00009", ("fleet",)),
+        ("CP00010", "SN-CP00010", ("fleet",)),
+    ]
+
+
+def test_an_empty_fleet_is_no_station(stations: Callable) -> None:
+    assert stations('fleet: [{id: "CP{n}", count: 0}]') == []
+
+
+def test_stations_that_are_alike_share_their_hardware_and_csms(write: Write) -> None:
+    text = """
+stations:
+  - {id: A, template: ac-22kw}
+  - {id: B, template: ac-22kw, groups: [other]}
+  - {id: C, template: ac-22kw, ev: {soc: 99}, csms: {url: ws://own/ocpp}}
+fleet: [{id: "CP{n}", count: 100, template: ac-22kw}]
+"""
+    settings = load([write(text)])
+    first, second, other, *fleet = settings.station_descriptions()
+    late = describe_station(settings, {"id": "D", "template": "ac-22kw"}, "state file")
+    assert {id(station.hardware) for station in (second, *fleet, late)} == {id(first.hardware)}
+    assert {id(station.csms) for station in (second, *fleet, late)} == {id(first.csms)}
+    assert (other.hardware, other.csms) != (first.hardware, first.csms)
+
+
+# The device model
+
+
+def test_variables_become_presets_in_ocpp_s_spelling(stations: Callable) -> None:
+    text = """
+stations:
+  - id: CP1
+    variables:
+      TxCtrlr.TxStartPoint: [PowerPathClosed, Authorized]
+      OCPPCommCtrlr.MessageTimeout[Default]: 30
+      OCPPCommCtrlr[Authorize.idToken].FieldLength: 255
+      A[x.y].B[z]: true
+      A.Small: 0.00001
+      A.Unknown: null
+      A.Text: "007"
+"""
+    [station] = stations(text)
+    assert station.hardware.presets == (
+        Preset("TxCtrlr", "TxStartPoint", "PowerPathClosed,Authorized"),
+        Preset("OCPPCommCtrlr", "MessageTimeout", "30", variable_instance="Default"),
+        Preset("OCPPCommCtrlr", "FieldLength", "255", component_instance="Authorize.idToken"),
+        Preset("A", "B", "true", component_instance="x.y", variable_instance="z"),
+        Preset("A", "Small", "0.00001"),
+        Preset("A", "Unknown", None),
+        Preset("A", "Text", "007"),
+    )
+
+
+def test_the_long_form_carries_every_characteristic(stations: Callable) -> None:
+    text = """
+stations:
+  - id: CP1
+    device_model:
+      - {component: "Cooler[left]", variable: "Speed[max]", evse: 1, connector: 1, attribute: Target, value: 3,
+         data_type: OptionList, mutability: ReadWrite, unit: rpm, min: 0, max: 9, values: [1, 3, true],
+         supports_monitoring: false}
+"""
+    [station] = stations(text)
+    assert station.hardware.presets == (
+        Preset(
+            component="Cooler",
+            component_instance="left",
+            variable="Speed",
+            variable_instance="max",
+            evse=1,
+            connector=1,
+            attribute="Target",
+            value="3",
+            data_type="OptionList",
+            mutability="ReadWrite",
+            unit="rpm",
+            min=0,
+            max=9,
+            values=("1", "3", "true"),
+            supports_monitoring=False,
+        ),
+    )
+
+
+NAMES = st.from_regex(r"[A-Za-z0-9*\-_=:+|@]{1,50}", fullmatch=True)
+INSTANCES = st.none() | st.text(st.characters(exclude_characters="[]"), min_size=1, max_size=50)
+
+
+def written(name: str, instance: str | None) -> str:
+    return name if instance is None else f"{name}[{instance}]"
+
+
+@given(NAMES, INSTANCES, NAMES, INSTANCES)
+def test_what_is_written_is_what_is_parsed(
+    component: str, component_instance: str | None, variable: str, variable_instance: str | None
+) -> None:
+    left, right = written(component, component_instance), written(variable, variable_instance)
+    assert parse_name(left) == (component, component_instance)
+    assert parse_variable(f"{left}.{right}") == (component, component_instance, variable, variable_instance)
+
+
+@given(st.text() | st.from_regex(r"[A-B.\[\]]{0,9}", fullmatch=True))
+def test_any_text_is_parsed_to_what_it_says_or_refused(text: str) -> None:
+    try:
+        component, component_instance, variable, variable_instance = parse_variable(text)
+    except ValueError:
+        return
+    assert text == f"{written(component, component_instance)}.{written(variable, variable_instance)}"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "A[", "A[]", "A]", "A[b]c", "A[b][c]", "A b", "A" * 51, f"A[{'b' * 51}]"]
+)
+def test_a_malformed_name_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"is neither a Name nor a Name\[instance\]"):
+        parse_name(text)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_a_number_is_spelled_without_exponent_and_without_loss(number: float) -> None:
+    spelled = spell(number)
+    assert spelled is not None
+    assert "e" not in spelled.lower()
+    assert float(spelled) == number
+
+
+@pytest.mark.parametrize("value", [{}, [[]], [None], float("nan"), float("inf"), b"x"])
+def test_what_ocpp_cannot_spell_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match="Input should be text, a number"):
+        spell(value)
+
+
+# One station from elsewhere: the state file, a command
+
+
+def test_a_station_from_elsewhere_has_the_same_defaults_and_templates(write: Write) -> None:
+    write("model: mine", "config/templates/t.yaml")
+    settings = load([write("csms: {url: ws://all/ocpp}")])
+    station = describe_station(settings, {"id": "CP9", "template": "t"}, "charge_point_state.json")
+    assert (station.id, station.serial, station.hardware.model) == ("CP9", "SN-CP9", "mine")
+    assert station.csms.url == "ws://all/ocpp"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ({"id": "CP9", "vendr": "x"}, "vendr: unknown key, did you mean 'vendor'?"),
+        ({"id": "CP:9"}, "id: 'CP:9' is no OCPP identity: 1 to 48 letters, digits and *-_=+|@."),
+        ({}, "id: this key is required"),
+        (
+            {"id": "CP9", "template": "ac"},
+            "template: unknown template 'ac', known are: ac-11kw, ac-22kw, dc-50kw",
+        ),
+        (
+            {"id": "CP9", "device_model": [{"component": "A", "variable": "B", "evse": 7}]},
+            "device_model[0].evse: there are only 1 EVSEs",
+        ),
+    ],
+)
+def test_an_error_in_a_station_from_elsewhere_says_where(values: dict[str, object], expected: str) -> None:
+    with pytest.raises(SettingsError) as error:
+        describe_station(Settings(), values, "charge_point_state.json")
+    assert str(error.value) == f"charge_point_state.json: {expected}"
+
+
+def test_a_command_cannot_have_a_file_sent_as_a_password(write: Write) -> None:
+    values = {"id": "CP9", "csms": {"password_file": str(write(SECRET, "pw"))}}
+    assert describe_station(Settings(), values, "state file").csms.password == SECRET
+    with pytest.raises(SettingsError, match=r"^add-station: csms\.password_file: is not allowed here"):
+        describe_station(Settings(), values, "add-station", secret_files=False)
+
+
+# What ships
+
+
+def test_the_example_of_the_checkout_is_valid() -> None:
+    settings = load([CHECKOUT / "config/ocppd.yaml"])
+    [station] = settings.station_descriptions()
+    assert (station.id, station.hardware.model) == ("CP001", "sim-ac22")
+    assert station.csms == Csms("ws://127.0.0.1:9000/ocpp")
+    assert (settings.mqtt.host, settings.mqtt.port) == ("127.0.0.1", 1883)
+    assert settings.state.path == Path("charge_point_state.json")
+
+
+def test_what_the_example_shows_in_comments_is_valid_too(write: Write) -> None:
+    example = (CHECKOUT / "config/ocppd.yaml").read_text(encoding="utf-8")
+    head, body = example.split("\n\n", 1)
+    assert all(line.startswith("#") for line in head.splitlines())
+    lines = (
+        line.replace("# ", "", 1) if line.lstrip().startswith("# ") else line for line in body.splitlines()
+    )
+    prose = ("All that follows",)
+    text = "\n".join(line for line in lines if not line.lstrip().startswith(prose))
+    text = text.replace("inputs: []", "inputs:").replace(
+        "/run/credentials/ocppd.service/mqtt", "secrets/csms"
+    )
+    write(SECRET, "config/secrets/csms")
+    settings = load([write(text)])
+    assert len(settings.station_descriptions()) == 1001
+    assert [entry.command for entry in settings.mqtt.inputs] == ["authorize", None]
+
+
+def test_the_json_schema_knows_every_section() -> None:
+    schema = json_schema()
+    assert json.loads(json.dumps(schema)) == schema
+    assert schema["additionalProperties"] is False
+    assert set(schema["properties"]) == set(Settings.model_fields)
+
+
+def test_settings_do_not_change_once_they_are_read() -> None:
+    with pytest.raises(ValueError, match="frozen"):
+        load().mqtt.host = "other"  # type: ignore[misc]
+
+
+@pytest.mark.skipif(sys.platform == "win32" or not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root")
+def test_a_file_without_permission_is_named(write: Write) -> None:
+    path = write("mqtt: {}")
+    path.chmod(0)
+    with pytest.raises(SettingsError, match=r"^config/ocppd\.yaml: cannot be read: Permission denied$"):
+        load([path])
