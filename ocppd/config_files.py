@@ -55,11 +55,14 @@ def read_file(path: Path) -> Layer:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
+        tree = _anchored(parse(text, str(path)), path.parent)
     except OSError as error:
         raise SettingsError([f"{path}: cannot be read: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise SettingsError([f"{path}: is not UTF-8 text"]) from None
-    return Layer(str(path), _anchored(parse(text, str(path)), path.parent))
+    except RecursionError:
+        raise SettingsError([f"{path}: is nested too deeply, or in itself"]) from None
+    return Layer(str(path), tree)
 
 
 def parse(text: str, name: str) -> Tree:

@@ -239,8 +239,9 @@ def describe_station(
 ) -> StationDescription:
     """The station that `values` are, shaped like an entry of `stations`, with the settings' defaults.
 
-    `where` is what errors call the source of the values. `secret_files=False` refuses a `password_file`:
-    whoever may send a command could otherwise have any file sent to a CSMS of their choice.
+    `where` is what errors call the source of the values; relative paths in them are relative to the working
+    directory. `secret_files=False` refuses a `password_file`: whoever may send a command could otherwise
+    have any file sent to a CSMS of their choice.
 
     Raises SettingsError where a value is wrong.
     """

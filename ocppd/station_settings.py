@@ -77,7 +77,7 @@ class CarSettings(Section):
     capacity_wh: float = Field(_CAR.capacity_wh, gt=0)
     max_w: float = Field(_CAR.max_w, gt=0)
     max_a: float | None = Field(_CAR.max_a, gt=0)
-    phases: Literal[1, 2, 3] = 3
+    phases: int = Field(_CAR.phases, ge=1, le=3)
     ready_delay_s: float = Field(_CAR.ready_delay_s, ge=0)
 
     def describe(self) -> Car:
@@ -94,7 +94,7 @@ class ConnectorSettings(Section):
 class EvseSettings(Section):
     """A place for one car. `phases` is 0 for DC; `max_w` in W, `voltage_v` in V (AC: phase to neutral)."""
 
-    phases: Literal[0, 1, 2, 3] = 3
+    phases: int = Field(_EVSE.phases, ge=0, le=3)
     max_w: float = Field(_EVSE.max_w, gt=0)
     voltage_v: float = Field(_EVSE.voltage_v, gt=0)
     connectors: list[ConnectorSettings] = Field([ConnectorSettings()], min_length=1)
@@ -127,7 +127,7 @@ class CsmsSettings(WithPassword):
     """
 
     url: str = Field(_CSMS.url, pattern="^wss?://[^/]+")
-    security_profile: Literal[0, 1, 2, 3] = 0
+    security_profile: int = Field(_CSMS.security_profile, ge=0, le=3)
     tls: TlsSettings = TlsSettings()
     protocols: list[str] = Field(list(_CSMS.protocols), min_length=1)
 

@@ -25,13 +25,33 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
 NOW = "2025-01-01T00:00:00Z"
-STATION_ACTIONS = """
-    SignCertificate SecurityEventNotification BootNotification NotifyReport Authorize TransactionEvent
-    StatusNotification Heartbeat ReservationStatusUpdate MeterValues ReportChargingProfiles NotifyChargingLimit
-    ClearedChargingLimit NotifyEVChargingNeeds NotifyEVChargingSchedule FirmwareStatusNotification
-    PublishFirmwareStatusNotification Get15118EVCertificate GetCertificateStatus LogStatusNotification
-    NotifyMonitoringReport NotifyEvent NotifyCustomerInformation NotifyDisplayMessages DataTransfer
-""".split()
+STATION_ACTIONS = [
+    "SignCertificate",
+    "SecurityEventNotification",
+    "BootNotification",
+    "NotifyReport",
+    "Authorize",
+    "TransactionEvent",
+    "StatusNotification",
+    "Heartbeat",
+    "ReservationStatusUpdate",
+    "MeterValues",
+    "ReportChargingProfiles",
+    "NotifyChargingLimit",
+    "ClearedChargingLimit",
+    "NotifyEVChargingNeeds",
+    "NotifyEVChargingSchedule",
+    "FirmwareStatusNotification",
+    "PublishFirmwareStatusNotification",
+    "Get15118EVCertificate",
+    "GetCertificateStatus",
+    "LogStatusNotification",
+    "NotifyMonitoringReport",
+    "NotifyEvent",
+    "NotifyCustomerInformation",
+    "NotifyDisplayMessages",
+    "DataTransfer",
+]
 
 
 @pytest.fixture
@@ -201,7 +221,8 @@ async def test_a_payload_that_is_too_deep_costs_only_its_frame(running: Csms) ->
     async with station(running) as socket:
         await socket.send(f'[2,"a","Heartbeat",{{"customData":{deep}}}]')
         await socket.send('[2,"b","Heartbeat",{}]')
-        assert (await receive(socket))[1] in {"a", "b"}
+        while (answer := await receive(socket))[1] != "b":
+            assert answer[1] == "a"
 
 
 async def test_it_outlives_a_station_that_vanishes(running: Csms) -> None:
@@ -382,5 +403,6 @@ async def test_by_itself_it_prints_a_line_for_each_message_and_ends_on_sigterm()
     finally:
         if process.returncode is None:
             process.kill()
+            await process.wait()
     assert received == b'CP%2B1 > DataTransfer {"vendorId": "\\u001b[2J"}\n'
     assert sent == b'CP%2B1 < DataTransfer {"status": "UnknownVendorId"}\n'

@@ -54,7 +54,7 @@ CONNECTOR_STATE = option(
     None,
     STATUSES,
     place="connector",
-    read=lambda st, e, c: connector_status(st, e, c),
+    read=connector_status,
 )
 CONNECTOR_TYPE = string(
     "Connector",
@@ -62,7 +62,9 @@ CONNECTOR_TYPE = string(
     lambda hardware, e, c: hardware.evses[e - 1].connectors[c - 1].type,
     place="connector",
 )
-CONNECTOR_PHASES = integer("Connector", "SupplyPhases", _supply_phases, place="connector", minimum=0, maximum=3)
+CONNECTOR_PHASES = integer(
+    "Connector", "SupplyPhases", _supply_phases, place="connector", minimum=0, maximum=3
+)
 
 CLOCK = Variable(
     component="ClockCtrlr",
@@ -232,7 +234,7 @@ def _store(st: Station, slot: Slot, attribute: str, value: str) -> None:
     key = slot.key_of(attribute)
     st.state.variables[key] = value
     shown = {} if slot.variable.mutability == "WriteOnly" else {"value": value}
-    st.emit("variable_changed", slot.evse or None, slot.connector or None, key=key, **shown)
+    st.emit("variable_changed", slot.evse, slot.connector, key=key, **shown)
 
 
 def _refuse_too_many(items: list[Any], most: int) -> None:
@@ -271,7 +273,7 @@ def page_lost(st: Station, _call: QueuedCall, _failure: CallError) -> None:
 
 def _send_page(st: Station, report: Report) -> None:
     wanted = _reported(st, report)
-    page = []
+    page: list[Payload] = []
     for position, slot in wanted:
         if len(page) == _REPORT_PAGE:
             report.next = position
@@ -309,7 +311,7 @@ def _belongs(st: Station, base: str, slot: Slot) -> bool:
 
 
 def _report_item(st: Station, slot: Slot) -> Payload:
-    """A ReportDataType: all attributes, even those without a value (B07.FR.11), never a secret (B07.FR.03)."""
+    """A ReportDataType: every attribute, even without a value (B07.FR.11), never a secret (B07.FR.03)."""
     mutability = slot.variable.mutability
     attributes = []
     for attribute in slot.attributes:

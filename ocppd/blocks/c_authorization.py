@@ -19,7 +19,16 @@ ENABLED = boolean("AuthCtrlr", "Enabled", True, mutability="ReadWrite")
 OFFLINE_UNKNOWN = boolean("AuthCtrlr", "OfflineTxForUnknownIdEnabled", False, mutability="ReadWrite")
 NO_REMOTE = boolean("AuthCtrlr", "DisableRemoteAuthorization", False, mutability="ReadWrite")
 
-TOKEN_TYPES = ("Central", "eMAID", "ISO14443", "ISO15693", "KeyCode", "Local", "MacAddress", "NoAuthorization")
+TOKEN_TYPES = (
+    "Central",
+    "eMAID",
+    "ISO14443",
+    "ISO15693",
+    "KeyCode",
+    "Local",
+    "MacAddress",
+    "NoAuthorization",
+)
 _NEVER_ASKED = ("Central", "NoAuthorization")
 NO_TOKEN = {"idToken": "", "type": "NoAuthorization"}
 
@@ -97,9 +106,7 @@ def is_usable(st: Station, evse: int) -> bool:
 
 def is_same(one: Payload, other: Payload) -> bool:
     """Whether two IdTokenTypes are the same token (C01.FR.25)."""
-    return bool(
-        one["type"] == other["type"] and one["idToken"].casefold() == other["idToken"].casefold()
-    )
+    return bool(one["type"] == other["type"] and one["idToken"].casefold() == other["idToken"].casefold())
 
 
 def _accept(st: Station, evse: int, token: Payload, group: str | None) -> Done:

@@ -42,19 +42,19 @@ UNLOCK_ON_UNPLUG = boolean("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", True)
 @on.event("parked")
 def ev_detected(st: Station, event: Event) -> None:
     """A car is in the bay (E01.FR.01)."""
-    _progress(st, _place(event), "EVDetected")
+    _progress(st, event.evse, "EVDetected")
 
 
 @on.event("departed")
 def ev_departed(st: Station, event: Event) -> None:
     """The bay is empty (E06.FR.01)."""
-    _progress(st, _place(event), "EVDeparted", reason="Local")
+    _progress(st, event.evse, "EVDeparted", reason="Local")
 
 
 @on.event("plugged_in")
 def plugged_in(st: Station, event: Event) -> None:
     """The cable is in (E01.FR.02, E02, E03)."""
-    evse = _place(event)
+    evse = event.evse
     st.cancel(f"ev_timeout:{evse}")
     _lock(st, evse)
     if _has_bay_sensor(st) and not st.evse(evse).parked:
@@ -66,8 +66,8 @@ def plugged_in(st: Station, event: Event) -> None:
 @on.event("unplugged")
 def unplugged(st: Station, event: Event) -> None:
     """The cable is out: nobody is authorized any more (E09.FR.01), the transaction may end (E06.FR.02)."""
-    evse = _place(event)
-    st.evse(evse).authorization = None
+    evse = event.evse
+    _deauthorize(st, evse)
     leaves_bay = _has_bay_sensor(st) and not st.evse(evse).parked
     _progress(st, evse, "EVCommunicationLost", in_bay=leaves_bay or None)
     if leaves_bay:
@@ -86,7 +86,7 @@ def _end_what_nothing_else_ends(st: Station, evse: int) -> None:
 @on.event("authorized")
 def authorized(st: Station, event: Event) -> None:
     """Somebody may charge (E01.FR.03), and has EVConnectionTimeOut to plug in (E03.FR.05, C01.FR.26)."""
-    evse = _place(event)
+    evse = event.evse
     place, data = st.evse(evse), event.data
     place.authorization = Authorization(data["token"], data.get("group"), data.get("remote_start_id"))
     _lock(st, evse)
@@ -115,13 +115,13 @@ def ev_connection_timeout(st: Station, evse: int) -> None:
 @on.event("stop_authorized")
 def stop_authorized(st: Station, event: Event) -> None:
     """The driver has ended the authorization (E07)."""
-    _stop(st, _place(event), "StopAuthorized", "Local", token=event.data["token"])
+    _stop(st, event.evse, "StopAuthorized", "Local", token=event.data["token"])
 
 
 @on.event("remote_stop")
 def remote_stop(st: Station, event: Event) -> None:
     """The CSMS has ended the authorization (F03)."""
-    _stop(st, _place(event), "RemoteStop", "Remote")
+    _stop(st, event.evse, "RemoteStop", "Remote")
 
 
 def _stop(st: Station, evse: int, trigger: str, reason: str, token: Payload | None = None) -> None:
@@ -133,9 +133,9 @@ def _stop(st: Station, evse: int, trigger: str, reason: str, token: Payload | No
 @on.event("fault")
 def fault(st: Station, event: Event) -> None:
     """A defect of the connector in use ends the transaction (E06.FR.16)."""
-    evse = _place(event)
+    evse = event.evse
     place = st.evse(evse)
-    if event.connector is None or not st.connector(evse, event.connector).plugged:
+    if not st.connector(evse, event.connector).plugged:
         return
     _deauthorize(st, evse)
     if place.transaction is not None:
@@ -189,7 +189,7 @@ def usable_again(st: Station, _event: Event) -> None:
 @on.event("ev_changed")
 def ev_changed(st: Station, event: Event) -> None:
     """Car or meter are not what they were."""
-    _follow(st, _place(event))
+    _follow(st, event.evse)
 
 
 @on.timer("charge")
@@ -244,9 +244,27 @@ def _set_suspended(st: Station, evse: int, by: str, wanted: bool) -> Done:
 
 
 _STOPPED_REASONS = frozenset(
-    """DeAuthorized EmergencyStop EnergyLimitReached EVDisconnected GroundFault ImmediateReset Local
-    LocalOutOfCredit MasterPass Other OvercurrentFault PowerLoss PowerQuality Reboot Remote SOCLimitReached
-    StoppedByEV TimeLimitReached Timeout""".split()
+    [
+        "DeAuthorized",
+        "EmergencyStop",
+        "EnergyLimitReached",
+        "EVDisconnected",
+        "GroundFault",
+        "ImmediateReset",
+        "Local",
+        "LocalOutOfCredit",
+        "MasterPass",
+        "Other",
+        "OvercurrentFault",
+        "PowerLoss",
+        "PowerQuality",
+        "Reboot",
+        "Remote",
+        "SOCLimitReached",
+        "StoppedByEV",
+        "TimeLimitReached",
+        "Timeout",
+    ]
 )
 
 
@@ -307,7 +325,7 @@ def sample(st: Station, evse: int) -> None:
     _arm(st, f"sample:{evse}", tx, st.get(meter.UPDATED_INTERVAL))
     values = meter.reading(st, evse, st.get(meter.UPDATED_MEASURANDS), "Sample.Periodic")
     if values:
-        _tell(st, evse, "Updated", "MeterValuePeriodic", values=values)
+        _tell(st, evse, tx, "Updated", "MeterValuePeriodic", values=values)
 
 
 @on.timer("ended_sample")
@@ -346,7 +364,7 @@ def _arm(st: Station, timer: str, tx: Transaction, interval: int) -> None:
 
 
 def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
-    """The TxStartPoint conditions that hold at the EVSE now; `in_bay` tells of the bay what is known better."""
+    """The TxStartPoint conditions that hold at the EVSE now; `in_bay`: of the bay it is known better."""
     place = st.evse(evse)
     plugged = _is_plugged(place)
     connected = plugged and (place.transaction is not None or _is_usable(st, evse))
@@ -388,12 +406,8 @@ def _is_usable(st: Station, evse: int) -> bool:
 
 
 def _has_bay_sensor(st: Station) -> bool:
-    return "ParkingBayOccupancy" in (*st.get(START_POINT), *st.get(STOP_POINT))
-
-
-def _place(event: Event) -> int:
-    assert event.evse is not None  # noqa: S101 - every event that E reacts to names its EVSE
-    return event.evse
+    sensor = "ParkingBayOccupancy"
+    return sensor in st.get(START_POINT) or sensor in st.get(STOP_POINT)
 
 
 # The transaction
@@ -422,17 +436,19 @@ def _progress(
             _start(st, evse, trigger)
         return
     tx.stopped_reason = reason or tx.stopped_reason
-    if (before - set(place.points)) & set(st.get(STOP_POINT)):
+    lost = before - set(place.points)
+    if any(point in lost for point in st.get(STOP_POINT)):
         _end(st, evse, trigger, token)
     else:
-        _tell(st, evse, "Updated", trigger, token=token)
+        _tell(st, evse, tx, "Updated", trigger, token=token)
 
 
 def _starts(st: Station, now: set[str], before: set[str]) -> bool:
     """A start point has come true; or somebody is authorized anew where the cable has stayed in."""
-    points = set(st.get(START_POINT))
     came = now - before
-    return bool(came & points or ("Authorized" in came and now & points))
+    # Where somebody is authorized anew, a cable that has stayed in counts as if it had just come.
+    enough = now if "Authorized" in came else came
+    return any(point in enough for point in st.get(START_POINT))
 
 
 def _start(st: Station, evse: int, trigger: str) -> None:
@@ -441,7 +457,7 @@ def _start(st: Station, evse: int, trigger: str) -> None:
     place.transaction = tx
     tx.begin = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.Begin")
     values = meter.reading(st, evse, st.get(meter.STARTED_MEASURANDS), "Transaction.Begin")
-    _tell(st, evse, "Started", trigger, values=values)
+    _tell(st, evse, tx, "Started", trigger, values=values)
     _arm_samples(st, evse, tx)
 
 
@@ -452,7 +468,7 @@ def _end(st: Station, evse: int, trigger: str, token: Payload | None = None) -> 
         return
     _deauthorize(st, evse)
     last = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.End")
-    _tell(st, evse, "Ended", trigger, token=token, values=tx.begin + tx.samples + last)
+    _tell(st, evse, tx, "Ended", trigger, token=token, values=tx.begin + tx.samples + last)
     place.transaction = None
     place.points = conditions(st, evse)
     st.cancel(f"sample:{evse}")
@@ -462,23 +478,22 @@ def _end(st: Station, evse: int, trigger: str, token: Payload | None = None) -> 
 def _tell(
     st: Station,
     evse: int,
+    tx: Transaction,
     kind: str,
     trigger: str,
     *,
     token: Payload | None = None,
     values: list[Payload] | None = None,
 ) -> None:
-    """Queue a TransactionEvent; what is to be told once is told now if it has not been (E01.FR.16, E02.FR.01)."""
-    place = st.evse(evse)
-    tx = place.transaction
-    assert tx is not None  # noqa: S101 - the callers have it
-    held = place.authorization
-    fresh = held is not None and not held.told
-    if fresh and held is not None and held.remote_start_id is not None and kind != "Ended":
+    """Queue a TransactionEvent; what is told only once is told now (E01.FR.16, E02.FR.01)."""
+    held = st.evse(evse).authorization
+    fresh = held if held is not None and not held.told else None
+    remote_start_id = fresh.remote_start_id if fresh else None
+    if remote_start_id is not None and kind != "Ended":
         trigger = "RemoteStart"  # F01.FR.19, F02.FR.21
-    info, more = _info(st, evse, tx, kind, trigger), _told_once(st, evse, tx, held if fresh else None)
-    if fresh and held is not None and held.remote_start_id is not None:
-        info["remoteStartId"] = held.remote_start_id
+    info, more = _info(st, evse, tx, kind, trigger), _told_once(st, evse, tx, fresh)
+    if remote_start_id is not None:
+        info["remoteStartId"] = remote_start_id
     if token is not None:
         more["idToken"] = token  # E07.FR.02
     payload = {
@@ -545,10 +560,10 @@ def _emit(st: Station, evse: int, tx: Transaction, kind: str, payload: Payload) 
     )
 
 
-def tell_now(st: Station, evse: int) -> None:
+def tell_now(st: Station, evse: int, tx: Transaction) -> None:
     """Tell of the running transaction because somebody asked for it (F06.FR.07)."""
     values = meter.reading(st, evse, st.get(meter.UPDATED_MEASURANDS), "Trigger")
-    _tell(st, evse, "Updated", "Trigger", values=values)
+    _tell(st, evse, tx, "Updated", "Trigger", values=values)
 
 
 # Energy
@@ -558,11 +573,8 @@ def _follow(st: Station, evse: int) -> None:
     """Offer energy or withdraw it, tell where the charging state has changed, and look again when it will."""
     place = st.evse(evse)
     car, offering = place.car, session.is_offering(st.state, place)
-    if car is not None:
-        if offering and car.ready_at is None:
-            car.ready_at = st.now + car.ready_delay_s
-        elif place.authorization is None:
-            car.ready_at = None
+    if car is not None and car.ready_at is None and offering:
+        car.ready_at = st.now + car.ready_delay_s
     state = charging_state(st, evse)
     told = place.transaction.charging_state if place.transaction is not None else None
     flowing = "EnergyTransfer" in place.points
@@ -597,6 +609,8 @@ def _deauthorize(st: Station, evse: int) -> None:
     """Nobody may charge here any more; a detachable cable is let go (E06.FR.10, E07.FR.07)."""
     place = st.evse(evse)
     place.authorization = None
+    if place.car is not None:
+        place.car.ready_at = None
     st.cancel(f"ev_timeout:{evse}")
     for connector in place.connectors:
         connector.locked = False

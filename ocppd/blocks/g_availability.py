@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le
 
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
 Switch = bool | Literal["toggle"]
 
 
-class Ev(TypedDict, total=False):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ev:
     """What a command may say of a car; the rest is as the station's `ev` setting has it."""
 
-    soc: Annotated[float, Ge(0), Le(100)]
-    capacity_wh: Annotated[float, Gt(0)]
-    max_a: Annotated[float, Ge(0)] | None
-    phases: Annotated[int, Ge(1), Le(3)]
-    max_w: Annotated[float, Gt(0)]
-    ready_delay_s: Annotated[float, Ge(0)]
+    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a misspelt key is an error, not a usual car
+
+    soc: Annotated[float, Ge(0), Le(100)] | None = None
+    capacity_wh: Annotated[float, Gt(0)] | None = None
+    max_a: Annotated[float, Ge(0)] | None = None
+    phases: Annotated[int, Ge(1), Le(3)] | None = None
+    max_w: Annotated[float, Gt(0)] | None = None
+    ready_delay_s: Annotated[float, Ge(0)] | None = None
 
 
 # Cables
@@ -58,16 +62,15 @@ def plug_in(
     if any(other.plugged for other in st.evse(evse).connectors):
         raise CommandError("invalid_state", "another connector of this EVSE is in use")
     state.plugged = True
-    st.evse(evse).car = _car(st, ev or {})
+    st.evse(evse).car = _car(st, ev or Ev())
     report_statuses(st)
     st.emit("plugged_in", evse, connector)
     return Done()
 
 
 def _car(st: Station, ev: Ev) -> Car:
-    usual = st.description.hardware.ev
-    known = {name: getattr(usual, name) for name in Ev.__annotations__}
-    return Car(**(known | dict(ev)))
+    said = {name: value for name, value in asdict(ev).items() if value is not None}
+    return Car(**(asdict(st.description.hardware.ev) | said))
 
 
 @on.command("unplug")
@@ -248,14 +251,14 @@ def report_statuses(st: Station, *, anew: bool = False) -> None:
                 _notify(st, number, connector, status, first=anew)
 
 
-def _notify(st: Station, evse: int, connector: int, status: str, *, first: bool) -> None:
+def _notify(st: Station, evse: int, connector: int, status: str, **how: Any) -> None:
     payload = {
         "timestamp": st.timestamp(),
         "connectorStatus": status,
         "evseId": evse,
         "connectorId": connector,
     }
-    st.send("StatusNotification", payload, first=first)
+    st.send("StatusNotification", payload, **how)
 
 
 @on.failed("StatusNotification")
@@ -267,7 +270,7 @@ def not_told(st: Station, call: QueuedCall, failure: CallError) -> None:
 
 def notify_status(st: Station, evse: int, connector: int) -> None:
     """Send the current status because somebody asked for it (F06)."""
-    _notify(st, evse, connector, connector_status(st, evse, connector), first=False)
+    _notify(st, evse, connector, connector_status(st, evse, connector), while_pending=True)
 
 
 # Heartbeat (G02)
@@ -324,9 +327,7 @@ def _exists(st: Station, evse: int, connector: int | None) -> bool:
 
 
 @on.command("operative")
-def operative(
-    st: Station, on: Switch = True, evse: int | None = None, connector: int | None = None
-) -> Done:
+def operative(st: Station, on: Switch = True, evse: int | None = None, connector: int | None = None) -> Done:
     """Make the station, the EVSE or the connector Operative, or OFF, Inoperative."""
     now = _level(st, evse, connector).operative
     wanted = (not now) if on == "toggle" else on
@@ -337,7 +338,7 @@ def operative(
 def set_operative(st: Station, evse: int | None, connector: int | None, wanted: bool) -> str:
     """Change the setting at one level, persistently (G01.FR.02); returns the ChangeAvailabilityStatus."""
     _level(st, evse, connector).operative = wanted
-    st.emit("availability_changed", evse, connector)
+    st.emit("availability_changed", evse or 0, connector or 0)
     return "Scheduled" if not wanted and _in_use(st, evse, connector) else "Accepted"
 
 

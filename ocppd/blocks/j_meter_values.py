@@ -56,7 +56,9 @@ def reading(st: Station, evse: int, measurands: Iterable[str], context: str) -> 
     values = [value for name in measurands for value in _sampled(st, evse, now, name)]
     if not values:
         return []
-    return [{"timestamp": st.timestamp(), "sampledValue": [{**value, "context": context} for value in values]}]
+    return [
+        {"timestamp": st.timestamp(), "sampledValue": [{**value, "context": context} for value in values]}
+    ]
 
 
 def _sampled(st: Station, evse: int, now: Flow, measurand: str) -> Iterator[Payload]:
@@ -124,4 +126,4 @@ def notify(st: Station, evse: int) -> None:
     """Send a MeterValues because somebody asked for it (F06.FR.06)."""
     values = reading(st, evse, st.get(ALIGNED_MEASURANDS), "Trigger")
     if values:
-        st.send("MeterValues", {"evseId": evse, "meterValue": values})
+        st.send("MeterValues", {"evseId": evse, "meterValue": values}, while_pending=True)

@@ -1,9 +1,9 @@
 """What can go wrong by somebody else's doing. Anything else that is raised is a bug of ours.
 
-    OcppdError
-    ├── CallError      a CALL of the CSMS cannot be served: becomes a CALLERROR
-    ├── FrameError     a text that is no OCPP-J message at all: becomes a CALLERROR too
-    └── CommandError   a command cannot be served: becomes the error of its answer
+OcppdError
+├── CallError      a CALL of the CSMS cannot be served: becomes a CALLERROR
+├── FrameError     a text that is no OCPP-J message at all: becomes a CALLERROR too
+└── CommandError   a command cannot be served: becomes the error of its answer
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
 """What makes a handler run. The decorators only mark a function; `Handlers.collect` finds the marks.
 
-    @on.call("Reset")            the CSMS asks          def reset(st, request) -> response payload
-    @on.reply("Authorize")       it answered our call   def authorized(st, call, response)
-    @on.failed("Authorize")      it did not             def refused(st, call, failure)
-    @on.command("plug-in")       somebody commands      def plug_in(st, evse, connector, on=True) -> answer
-    @on.timer("heartbeat")       a time has come        def beat(st)  or  def sample(st, evse) for "sample:1"
-    @on.event("plugged_in")      another block tells    def start(st, event)
+@on.call("Reset")            the CSMS asks          def reset(st, request) -> response payload
+@on.reply("Authorize")       it answered our call   def authorized(st, call, response)
+@on.failed("Authorize")      it did not             def refused(st, call, failure)
+@on.command("plug-in")       somebody commands      def plug_in(st, evse, connector, on=True) -> answer
+@on.timer("heartbeat")       a time has come        def beat(st)  or  def sample(st, evse) for "sample:1"
+@on.event("plugged_in")      another block tells    def start(st, event)
 """
 
 from __future__ import annotations
@@ -91,9 +91,8 @@ class Handlers:
             own = [item for item in vars(block).values() if getattr(item, "__module__", "") == block.__name__]
             for kind, name, handler in _marked(own):
                 found._add(kind, name, handler)
-            for item in vars(block).values():
-                if isinstance(item, Variable):
-                    found._declare(item)
+            for variable in _declared(vars(block).values()):
+                found._declare(variable)
         return found
 
     def _declare(self, variable: Variable[Any]) -> None:
@@ -116,3 +115,12 @@ def _marked(items: Iterable[object]) -> Iterator[tuple[str, str, Handler]]:
         for kind, name in getattr(item, _MARKS, ()):
             if callable(item):
                 yield kind, name, item
+
+
+def _declared(items: Iterable[object]) -> Iterator[Variable[Any]]:
+    """Variables, and those in tuples of them."""
+    for item in items:
+        if isinstance(item, Variable):
+            yield item
+        elif isinstance(item, tuple):
+            yield from (one for one in item if isinstance(one, Variable))

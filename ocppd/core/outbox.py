@@ -1,10 +1,10 @@
 """Which call may leave next (Part 4, 4.1; B01 to B03, E04, E13). Plain functions on `state.Outbox`.
 
-    one call in flight           the next leaves when it is answered or has timed out
-    BootNotification first       nothing else before the CSMS has accepted the station, but what a
-                                 TriggerMessage or a report asked for while the CSMS says Pending (B02.FR.02)
-    TransactionEvents in order   kept offline, retried as E13 says; others may overtake while one waits
-    everything else              is kept offline only where its sender, or QueueAllMessages, says so
+one call in flight           the next leaves when it is answered or has timed out
+BootNotification first       nothing else before the CSMS has accepted the station, but what a
+                             TriggerMessage or a report asked for while the CSMS says Pending (B02.FR.02)
+TransactionEvents in order   kept offline, retried as E13 says; others may overtake while one waits
+everything else              is kept offline only where its sender, or QueueAllMessages, says so
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def connection_lost(outbox: Outbox) -> list[QueuedCall]:
 
 
 def thin(outbox: Outbox) -> int:
-    """Where too many TransactionEvents wait, drop every second Updated; returns how many went (E04.FR.07/08)."""
+    """Too many TransactionEvents wait: drop every second sample; returns how many went (E04.FR.07)."""
     waiting = [call for call in outbox.queue if call.action == "TransactionEvent"]
     if len(waiting) <= MOST_TRANSACTION_EVENTS:
         return 0

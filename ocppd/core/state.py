@@ -7,7 +7,11 @@ hand needs to name only what differs.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ocppd.core.description import Hardware
 
 
 @dataclass(slots=True)
@@ -218,3 +222,19 @@ class State:
     nonce: str = ""
     next_event_id: int = 1
     seq: int = 0
+
+
+def fit(state: State, hardware: Hardware, seed: int) -> None:
+    """Give `state` the EVSEs and connectors that `hardware` has, and an identity of its own where it is new.
+
+    What the hardware has no longer is forgotten; what it has more starts as factory-new. `seed` is where
+    all chance of a new station comes from.
+    """
+    del state.evses[len(hardware.evses) :]
+    state.evses += [Evse() for _ in range(len(hardware.evses) - len(state.evses))]
+    for evse, description in zip(state.evses, hardware.evses, strict=True):
+        del evse.connectors[len(description.connectors) :]
+        evse.connectors += [Connector() for _ in range(len(description.connectors) - len(evse.connectors))]
+    if not state.nonce:
+        draw = Random(seed)  # noqa: S311 - a simulation, not a secret
+        state.seed, state.nonce = draw.getrandbits(64), f"{draw.getrandbits(64):016x}"

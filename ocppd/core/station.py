@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-from ocppd.core import comm, outbox, rpc, schemas, session
+from ocppd.core import comm, outbox, rpc, schemas, session, views
 from ocppd.core.endpoint import Backoff, Endpoint
 from ocppd.core.errors import CallError, CommandError, FrameError
 from ocppd.core.state import Csms, QueuedCall, Request
@@ -32,15 +32,24 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something that happened. `data` holds what is particular to it, JSON-able."""
+    """Something that happened, at an EVSE and a connector or at 0, the level above.
+
+    `data` of a public event is JSON-able, and `seq` counts the public ones of this station.
+    """
 
     name: str
-    evse: int | None = None
-    connector: int | None = None
+    evse: int = 0
+    connector: int = 0
     data: dict[str, Any] = field(default_factory=dict)
     cause: str = ""
     request_id: str | None = None
     ts: float = 0.0
+    seq: int = 0
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the world is told; the other events are for the blocks alone."""
+        return self.name in views.PUBLIC_EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ class Station:
     # Inputs
 
     def start(self, now: float, *, boots: bool) -> None:
-        """The daemon has started: the socket of the last run is gone; `boots` tells a power-up from a resume."""
+        """The daemon has started, and no socket has survived; `boots` tells a power-up from a resume."""
         if boots:
             for evse in self.state.evses:
                 evse.meter.at = now  # no energy flowed while there was no power
@@ -296,10 +305,13 @@ class Station:
         if dropped := outbox.thin(self.state.outbox):
             self.emit("warning", message="too many transaction events wait", dropped=dropped)
 
-    def emit(self, name: str, evse: int | None = None, connector: int | None = None, **data: Any) -> None:
+    def emit(self, name: str, evse: int = 0, connector: int = 0, **data: Any) -> None:
         """Tell the other blocks, and whoever listens outside, what has happened."""
         request_id = self.request.request_id if self.request else None
-        self._events.append(Event(name, evse, connector, data, self._cause, request_id, self.now))
+        if name in views.PUBLIC_EVENTS:
+            self.state.seq += 1
+        event = Event(name, evse, connector, data, self._cause, request_id, self.now, self.state.seq)
+        self._events.append(event)
 
     def after(self, seconds: float, timer: str) -> None:
         """Run the timer's handler in `seconds`, instead of when it was due before."""

@@ -47,11 +47,11 @@ class Variable(Generic[T]):
     instance: str | None = None
     component_instance: str | None = None
     place: str = "station"
-    default: str | None | FromHardware = None
+    default: str | FromHardware | None = None
     mutability: str = "ReadOnly"
     unit: str | None = None
     minimum: float | None = None
-    maximum: float | None | FromHardware = None
+    maximum: float | FromHardware | None = None
     values: tuple[str, ...] = ()
     supports_monitoring: bool = True
     read: Reader | None = None
@@ -80,7 +80,9 @@ def boolean(component: str, name: str, default: bool | None = None, **more: Any)
     )
 
 
-def integer(component: str, name: str, default: int | FromHardware | None = None, **more: Any) -> Variable[int]:
+def integer(
+    component: str, name: str, default: int | FromHardware | None = None, **more: Any
+) -> Variable[int]:
     """A whole number."""
     value = str(default) if isinstance(default, int) else default
     return Variable(component=component, name=name, parse=int, data_type="integer", default=value, **more)
@@ -91,12 +93,16 @@ def decimal(component: str, name: str, **more: Any) -> Variable[float]:
     return Variable(component=component, name=name, parse=float, data_type="decimal", **more)
 
 
-def string(component: str, name: str, default: str | FromHardware | None = None, **more: Any) -> Variable[str]:
+def string(
+    component: str, name: str, default: str | FromHardware | None = None, **more: Any
+) -> Variable[str]:
     """Free text; `maximum` is its greatest length."""
     return Variable(component=component, name=name, parse=str, data_type="string", default=default, **more)
 
 
-def option(component: str, name: str, default: str | None, values: Iterable[str], **more: Any) -> Variable[str]:
+def option(
+    component: str, name: str, default: str | None, values: Iterable[str], **more: Any
+) -> Variable[str]:
     """One of `values`."""
     return Variable(
         component=component,
@@ -232,7 +238,12 @@ class Model:
             slots[slot.key] = slot
         index: dict[_ComponentKey, dict[_VariableKey, Slot]] = {}
         for slot in slots.values():
-            place = (slot.variable.component.lower(), slot.variable.component_instance, slot.evse, slot.connector)
+            place = (
+                slot.variable.component.lower(),
+                slot.variable.component_instance,
+                slot.evse,
+                slot.connector,
+            )
             index.setdefault(place, {})[slot.variable.name.lower(), slot.variable.instance] = slot
         return cls(slots, index)
 

@@ -16,9 +16,35 @@ View = dict[str, Any]
 
 # What leaves the daemon as an event; the other names are for the blocks alone.
 PUBLIC_EVENTS = frozenset(
-    """boot csms_connected csms_disconnected connector_status plugged_in unplugged authorized tx_started
-    tx_updated tx_ended fault fault_cleared reserved limit_changed csms_request variable_changed firmware log
-    display security command command_ignored station_added station_removed warning power network""".split()
+    [
+        "boot",
+        "csms_connected",
+        "csms_disconnected",
+        "connector_status",
+        "plugged_in",
+        "unplugged",
+        "authorized",
+        "tx_started",
+        "tx_updated",
+        "tx_ended",
+        "fault",
+        "fault_cleared",
+        "reserved",
+        "limit_changed",
+        "csms_request",
+        "variable_changed",
+        "firmware",
+        "log",
+        "display",
+        "security",
+        "command",
+        "command_ignored",
+        "station_added",
+        "station_removed",
+        "warning",
+        "power",
+        "network",
+    ]
 )
 
 
@@ -110,7 +136,7 @@ def event(st: Station, happened: Event) -> View:
     return {
         "event": happened.name,
         "station": st.id,
-        **{name: number for name, number in places.items() if number is not None},
+        **{name: number for name, number in places.items() if number},
         **happened.data,
         "cause": happened.cause,
         "request_id": happened.request_id,
@@ -127,8 +153,7 @@ def whole_state(st: Station) -> View:
                 "status": evse_status(st, number),
                 "meter": meter(st, number),
                 "connectors": [
-                    connector_state(st, number, connector)
-                    for connector in range(1, len(evse.connectors) + 1)
+                    connector_state(st, number, connector) for connector in range(1, len(evse.connectors) + 1)
                 ],
             }
             for number, evse in st.evses()

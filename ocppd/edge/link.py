@@ -106,7 +106,7 @@ def _certificate(exc: ssl.SSLCertVerificationError) -> str:
 
 def _tls(exc: ssl.SSLError) -> str:
     words = (exc.reason or str(exc)).replace("_", " ").lower()
-    return f"TLS refused by the CSMS: {words}" if "alert" in words else f"TLS failed: {words}"
+    return f"TLS refused by the CSMS: {words}" if "alert" in words else f"TLS: {words}"
 
 
 def _system(exc: OSError) -> str:
@@ -205,9 +205,11 @@ class _Connection(ClientConnection):
             raise LinkError(reason_of(exc)) from exc
         except ws_errors.InvalidMessage as exc:
             # With TLS 1.3 the CSMS refuses a client certificate only when TLS is up.
-            raise self.broken if isinstance(self.broken, OSError) else exc from exc
+            if isinstance(self.broken, OSError):
+                raise self.broken from exc
+            raise
         if self.subprotocol is None:
-            raise ws_errors.NegotiationError("no subprotocol")
+            raise ws_errors.NegotiationError("no subprotocol chosen")
 
     def data_received(self, data: bytes) -> None:
         """Bound the time in which the CSMS has to end TCP after a close frame; the library does not."""
@@ -379,7 +381,7 @@ class Link:
                 )
             except ws_errors.NegotiationError as exc:
                 offered = ", ".join(endpoint.protocols)
-                raise LinkError(f"the CSMS accepted none of {offered}: {exc}") from exc
+                raise LinkError(f"the CSMS accepted none of {offered} ({exc})") from exc
         if self._bye is not None:  # said in the very turn of the loop in which the handshake ended
             ws.transport.abort()
             return None

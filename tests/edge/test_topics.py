@@ -36,7 +36,21 @@ scopes = st.one_of(
     st.builds(Scope, st.just("connector"), names, numbers, numbers),
     st.just(ALL),
 )
-LEVELS = ["all", "daemon", "station", "group", "evse", "connector", "cmd", "1", "01", "CP%2B1", "CP+1", "", "plug_in"]
+LEVELS = [
+    "all",
+    "daemon",
+    "station",
+    "group",
+    "evse",
+    "connector",
+    "cmd",
+    "1",
+    "01",
+    "CP%2B1",
+    "CP+1",
+    "",
+    "plug_in",
+]
 bases = st.sampled_from(["ocppd", "site/hall 3/ocppd"])
 
 

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ocppd.core.errors import CommandError
-from ocppd.edge.payload import MAX_BYTES, MAX_DEPTH, Payload, PayloadError, is_release, parse, switch
+from ocppd.payload import MAX_BYTES, MAX_DEPTH, Payload, PayloadError, is_release, parse, switch
 
 BLANKS = " \t\r\n"
 JSON = st.recursive(

@@ -1,0 +1,176 @@
+"""F. Remote control: the CSMS starts, stops, unlocks and triggers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ocppd.blocks import b_provisioning, c_authorization, e_transactions, g_availability, j_meter_values
+from ocppd.core import on
+from ocppd.core.errors import CommandError
+from ocppd.core.station import Done
+from ocppd.core.variables import boolean
+
+if TYPE_CHECKING:
+    from ocppd.core.schemas import Payload
+    from ocppd.core.station import Event, Station
+
+AUTHORIZE_REMOTE_START = boolean("AuthCtrlr", "AuthorizeRemoteStart", False, mutability="ReadWrite")
+
+
+# RequestStartTransaction (F01, F02)
+
+
+@on.call("RequestStartTransaction")
+def request_start(st: Station, request: Payload) -> Payload:
+    """Accept it for an EVSE that is free or whose transaction nobody is authorized for (F01.FR.13)."""
+    if not st.is_online:
+        return _rejected("CSNotAccepted")  # B02.FR.05
+    evse = request.get("evseId") or _free_evse(st)
+    if evse is None:
+        return _rejected("TxInProgress")  # F01.FR.07
+    if evse > len(st.state.evses):
+        return _rejected("UnknownEvse")
+    if st.evse(evse).authorization is not None:
+        return _rejected("TxInProgress")  # F01.FR.24
+    if not _may_start(st, evse):
+        return _rejected("Unspecified")  # F01.FR.23
+    tx = st.evse(evse).transaction
+    st.emit("remote_start", evse, request=request)
+    return {"status": "Accepted"} | ({"transactionId": tx.id} if tx else {})
+
+
+def _rejected(reason: str) -> Payload:
+    return {"status": "Rejected", "statusInfo": {"reasonCode": reason}}
+
+
+def _free_evse(st: Station) -> int | None:
+    """An EVSE to start at: rather one with a car that waits (F01.FR.20)."""
+    free = [n for n, evse in st.evses() if evse.authorization is None and _may_start(st, n)]
+    waiting = [n for n in free if any(plug.plugged for plug in st.evse(n).connectors)]
+    return next(iter(waiting or free), None)
+
+
+def _may_start(st: Station, evse: int) -> bool:
+    tx = st.evse(evse).transaction
+    return c_authorization.is_usable(st, evse) and (tx is None or tx.stopped_reason is None)
+
+
+@on.event("remote_start")
+def remote_start(st: Station, event: Event) -> None:
+    """Authorize the token as if it were presented here, or take the CSMS's word (F01.FR.01, F01.FR.02)."""
+    request = event.data["request"]
+    token, start_id = request["idToken"], request["remoteStartId"]
+    group = request.get("groupIdToken", {}).get("idToken")
+    if st.get(AUTHORIZE_REMOTE_START) and token["type"] not in ("Central", "NoAuthorization"):
+        context = {"evse": event.evse, "group": group, "command": None, "remote_start_id": start_id}
+        st.send("Authorize", {"idToken": token}, context=context)
+    else:
+        st.emit("authorized", event.evse, token=token, group=group, remote_start_id=start_id)
+
+
+# RequestStopTransaction (F03, F04)
+
+
+@on.call("RequestStopTransaction")
+def request_stop(st: Station, request: Payload) -> Payload:
+    """Accept it for a running transaction (F03.FR.07, F03.FR.08)."""
+    evse = e_transactions.evse_of(st, request["transactionId"])
+    if evse is None:
+        return _rejected("TxNotFound")
+    st.emit("remote_stop", evse)
+    return {"status": "Accepted"}
+
+
+# UnlockConnector (F05)
+
+
+@on.call("UnlockConnector")
+def unlock_connector(st: Station, request: Payload) -> Payload:
+    """Let a detachable cable go, unless somebody is authorized to charge with it (F05.FR.02)."""
+    evse, connector = request["evseId"], request["connectorId"]
+    if not 1 <= evse <= len(st.state.evses) or not 1 <= connector <= len(st.evse(evse).connectors):
+        return {"status": "UnknownConnector"}  # F05.FR.03
+    return _unlock(st, evse, connector)
+
+
+@on.command("unlock")
+def unlock(st: Station, evse: int, connector: int) -> Done:
+    """Let the cable go as UnlockConnector would."""
+    st.require_power()
+    response = _unlock(st, evse, connector)
+    if response["status"] != "Unlocked":
+        raise CommandError("invalid_state", f"the connector answers {response['status']}", response)
+    return Done(result=response)
+
+
+def _unlock(st: Station, evse: int, connector: int) -> Payload:
+    state = st.connector(evse, connector)
+    if st.evse(evse).authorization is not None and state.plugged:
+        return {"status": "OngoingAuthorizedTransaction"}
+    if state.plugged and st.description.hardware.evses[evse - 1].connectors[connector - 1].has_fixed_cable:
+        return {"status": "UnlockFailed", "statusInfo": {"reasonCode": "FixedCable"}}
+    if any(fault.code == "ConnectorLockFailure" for fault in state.faults):
+        return {"status": "UnlockFailed"}  # F05.FR.05
+    state.locked = False
+    return {"status": "Unlocked"}  # F05.FR.04, F05.FR.06
+
+
+# TriggerMessage (F06)
+
+
+@on.call("TriggerMessage")
+def trigger_message(st: Station, request: Payload) -> Payload:
+    """Answer first (F06.FR.04), then send the message with what is current."""
+    wanted = request["requestedMessage"]
+    if wanted not in _TRIGGERS:
+        return {"status": "NotImplemented"}  # F06.FR.08
+    place = request.get("evse", {})
+    sends = list(_TRIGGERS[wanted](st, place.get("id"), place.get("connectorId")))
+    if not sends:
+        return {"status": "Rejected"}
+    for send in sends:
+        send()
+    return {"status": "Accepted"}
+
+
+_Sends = Iterator[Callable[[], None]]
+
+
+def _trigger_boot(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+    if st.state.boot.due is not None:  # F06.FR.17: not where it is accepted
+        yield partial(b_provisioning.notify_boot, st, "Triggered")
+
+
+def _trigger_heartbeat(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+    yield partial(st.send, "Heartbeat", {}, while_pending=True)
+
+
+def _trigger_status(st: Station, evse: int | None, connector: int | None) -> _Sends:
+    if evse is not None and connector is not None:  # F06.FR.12
+        known = 1 <= evse <= len(st.state.evses) and 1 <= connector <= len(st.evse(evse).connectors)
+        if known:
+            yield partial(g_availability.notify_status, st, evse, connector)
+
+
+def _trigger_meter(st: Station, evse: int | None, _connector: int | None) -> _Sends:
+    for number, _ in st.evses():
+        if evse in (None, number) and st.get(j_meter_values.ALIGNED_MEASURANDS):
+            yield partial(j_meter_values.notify, st, number)
+
+
+def _trigger_transaction(st: Station, evse: int | None, _connector: int | None) -> _Sends:
+    for number, place in st.evses():
+        tx = place.transaction
+        if evse in (None, number) and tx is not None:
+            yield partial(e_transactions.tell_now, st, number, tx)
+
+
+_TRIGGERS = {
+    "BootNotification": _trigger_boot,
+    "Heartbeat": _trigger_heartbeat,
+    "StatusNotification": _trigger_status,
+    "MeterValues": _trigger_meter,
+    "TransactionEvent": _trigger_transaction,
+}

@@ -1,0 +1,250 @@
+"""Commands by name: what they take, read from the handlers' own signatures, and the check of what is given.
+
+A handler's parameters are the keys of the JSON object; `evse` and `connector` are where it applies, the
+first other one is the primary argument, which a bare payload gives. A command without one is a trigger.
+"""
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cached_property
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ocppd.core.errors import CommandError
+from ocppd.core.on import Handler, Handlers
+from ocppd.core.state import Request, State
+from ocppd.payload import Payload, switch
+
+# Of the MQTT API, and not built yet.
+UNSUPPORTED = frozenset(
+    [
+        "limit",
+        "set-variable",
+        "get-variable",
+        "security-event",
+        "sign-certificate",
+        "data-transfer",
+        "notify-event",
+        "status-notification",
+        "meter-values",
+        "override",
+        "chaos",
+        "scenario",
+        "stop-scenario",
+    ]
+)
+# Keys of a JSON object that belong to the asking, not to the command.
+META = frozenset({"request_id", "wait", "timeout_s", "evse", "connector"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A command ready to be run: the arguments of its handler, and what the answer should warn of."""
+
+    arguments: dict[str, Any]
+    evse: int | None = None
+    connector: int | None = None
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command; `parameters` are those of its handler without station, EVSE and connector."""
+
+    name: str
+    handler: Handler
+    places: Mapping[str, bool]
+    parameters: Mapping[str, inspect.Parameter]
+    types: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, name: str, handler: Handler) -> Command:
+        """The command that runs `handler`; `places` maps `evse` and `connector` to whether they must be known."""
+        hints = get_type_hints(handler, localns={"Station": object}, include_extras=True)
+        _, *rest = inspect.signature(handler).parameters.values()
+        places = {it.name: it.default is it.empty for it in rest if it.name in ("evse", "connector")}
+        return cls(name, handler, places, {it.name: it for it in rest if it.name not in places}, hints)
+
+    @cached_property
+    def primary(self) -> str | None:
+        """The parameter that a bare payload gives; None for a trigger."""
+        return next(iter(self.parameters), None)
+
+    @cached_property
+    def summary(self) -> str:
+        """The first line of the handler's docstring."""
+        return (inspect.getdoc(self.handler) or "").partition("\n")[0]
+
+    @cached_property
+    def model(self) -> type[BaseModel]:
+        """The JSON object as a pydantic model."""
+        fields: dict[str, Any] = {
+            it.name: (self.types[it.name], ... if it.default is it.empty else it.default)
+            for it in self.parameters.values()
+        }
+        return create_model(self.name, __config__=ConfigDict(extra="ignore"), **fields)
+
+    def bind(self, payload: Payload) -> tuple[dict[str, Any], list[str]]:
+        """The handler's arguments in `payload`, and warnings.
+
+        Raises:
+            CommandError: `missing_argument` or `invalid_argument`, naming the argument.
+        """
+        given = self._given(payload)
+        warnings = [
+            f"{key}: no such key in {self.name}"
+            for key in given
+            if key not in self.parameters and key not in META
+        ]
+        wanted = {key: self._read(key, value) for key, value in given.items() if key in self.parameters}
+        try:
+            checked = self.model(**wanted)
+        except ValidationError as error:
+            raise _refusal(error) from None
+        return {name: getattr(checked, name) for name in self.parameters}, warnings
+
+    def _given(self, payload: Payload) -> dict[str, Any]:
+        if payload.fields is not None:
+            return payload.fields
+        if payload.text is None or self.primary is None:
+            return {}
+        return {self.primary: payload.text}
+
+    def _read(self, key: str, value: object) -> object:
+        """Words for a switch, in JSON too; everything else is pydantic's to judge."""
+        if isinstance(value, str) and _is_switch(self.types[key]):
+            word = switch(value)
+            if word is None:
+                raise CommandError("invalid_argument", f"{key}: {value[:40]!r} is none of ON, OFF, TOGGLE")
+            return word
+        return value
+
+
+def _is_switch(hint: Any) -> bool:
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return bool in members
+
+
+def _refusal(error: ValidationError) -> CommandError:
+    """The first defect, in words that do not repeat the value: it may be a token."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    key = ".".join(str(step) for step in first["loc"] if not str(step).startswith("function-"))
+    if first["type"] == "missing":
+        return CommandError("missing_argument", f"{key} is needed")
+    return CommandError("invalid_argument", f"{key}: {first['msg']}")
+
+
+class Commands:
+    """All commands of a station."""
+
+    def __init__(self, handlers: Handlers) -> None:
+        self.by_name = {
+            name: Command.of(name, handler) for name, handler in sorted(handlers.commands.items())
+        }
+
+    def find(self, name: str) -> Command:
+        """The command of that name.
+
+        Raises:
+            CommandError: `unsupported` where it comes later, `unknown_command` with the nearest names.
+        """
+        command = self.by_name.get(name)
+        if command is not None:
+            return command
+        if name in UNSUPPORTED:
+            raise CommandError("unsupported", f"{name} is not supported yet")
+        near = get_close_matches(name, self.by_name, n=3)
+        hint = f", did you mean {' or '.join(near)}?" if near else ""
+        raise CommandError("unknown_command", f"there is no command {name[:40]!r}{hint}", {"nearest": near})
+
+    def bind(
+        self, name: str, payload: Payload, state: State, evse: int | None = None, connector: int | None = None
+    ) -> Bound:
+        """The command of that name, at that place, with what `payload` says, checked.
+
+        `evse` and `connector` are those of the topic. What the command needs more precisely comes from the
+        JSON object, or is the only one there.
+
+        Raises:
+            CommandError: what is missing, wrong, unknown or ambiguous.
+        """
+        command = self.find(name)
+        place = _Place.of(payload, evse, connector)
+        place.resolve(command, state)
+        arguments, warnings = command.bind(payload)
+        numbers = {"evse": place.evse, "connector": place.connector}
+        arguments |= {key: numbers[key] for key in command.places}
+        return Bound(arguments, place.evse, place.connector, warnings)
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where a command applies, as far as it is known."""
+
+    evse: int | None
+    connector: int | None
+
+    @classmethod
+    def of(cls, payload: Payload, evse: int | None, connector: int | None) -> _Place:
+        fields = payload.fields or {}
+        return cls(_number(fields, "evse", evse), _number(fields, "connector", connector))
+
+    def resolve(self, command: Command, state: State) -> None:
+        """Complete the place as far as `command` needs it, and check that it exists."""
+        if self.evse is None and (command.places.get("evse") or self.connector is not None):
+            self.evse = _only(len(state.evses), "EVSE", "evse")
+        if self.evse is None:
+            return
+        if self.evse > len(state.evses):
+            raise CommandError("unknown_evse", f"the station has {len(state.evses)} EVSEs, not {self.evse}")
+        connectors = len(state.evses[self.evse - 1].connectors)
+        if self.connector is None and command.places.get("connector"):
+            self.connector = _only(connectors, "connector", "connector")
+        if self.connector is not None and self.connector > connectors:
+            text = f"EVSE {self.evse} has {connectors} connectors, not {self.connector}"
+            raise CommandError("unknown_connector", text)
+
+
+def _number(fields: Mapping[str, Any], key: str, topic: int | None) -> int | None:
+    """The number of the topic or the JSON object, which must not contradict each other."""
+    said = fields.get(key)
+    if said is None:
+        return topic
+    if not isinstance(said, int) or isinstance(said, bool) or said < 1:
+        raise CommandError("invalid_argument", f"{key}: a number from 1 on")
+    if topic not in (None, said):
+        raise CommandError("invalid_argument", f"{key}: the topic says {topic}, the payload {said}")
+    return said
+
+
+def _only(count: int, what: str, key: str) -> int:
+    if count == 1:
+        return 1
+    raise CommandError(
+        "ambiguous_target",
+        f"there are {count} {what}s: name one with {key!r}",
+        {key: list(range(1, count + 1))},
+    )
+
+
+def read_meta(request: Request, fields: Mapping[str, Any]) -> None:
+    """Take over what a command's JSON object says of the asking itself.
+
+    Raises:
+        CommandError: `invalid_argument` for a bad `request_id`, `wait` or `timeout_s`.
+    """
+    request_id = fields.get("request_id")
+    if request_id is not None and not (isinstance(request_id, str) and 0 < len(request_id) <= 256):
+        raise CommandError("invalid_argument", "request_id: a string of 1 to 256 characters")
+    wait, timeout_s = fields.get("wait", True), fields.get("timeout_s", request.timeout_s)
+    if not isinstance(wait, bool):
+        raise CommandError("invalid_argument", "wait: true or false")
+    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s <= 3600:
+        raise CommandError("invalid_argument", "timeout_s: seconds, at most 3600")
+    request.request_id, request.wait, request.timeout_s = request_id, wait, timeout_s

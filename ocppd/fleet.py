@@ -1,0 +1,270 @@
+"""All stations, their one timer heap, and the way of every input in and of every output out.
+
+An input is handled at once. What follows from it leaves at the next `flush`: first the changed states are
+saved, then frames, events and answers go out, so that nothing was said that a restart would not remember.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol
+
+import structlog
+
+from ocppd.commands import Commands, read_meta
+from ocppd.core import state as states
+from ocppd.core import variables
+from ocppd.core.errors import CommandError
+from ocppd.core.state import Request, State
+from ocppd.core.station import Answer, Event, Order, Outputs, Station
+
+if TYPE_CHECKING:
+    from ocppd.clock import Clock
+    from ocppd.core.description import Hardware, StationDescription
+    from ocppd.core.endpoint import Endpoint
+    from ocppd.core.on import Handlers
+    from ocppd.payload import Payload
+
+log = structlog.get_logger()
+
+# What an operator wants to see of a station without asking; the rest is for debugging.
+_NOTED = frozenset(
+    [
+        "boot",
+        "fault",
+        "fault_cleared",
+        "tx_started",
+        "tx_ended",
+        "firmware",
+        "security",
+        "warning",
+        "power",
+        "network",
+    ]
+)
+
+
+class Link(Protocol):
+    """The connection of one station, as the fleet uses it."""
+
+    def send(self, text: str) -> None:
+        """Send a frame, in order."""
+
+    def ping(self) -> None:
+        """Send a ping; the connection is dead where the last one is still unanswered."""
+
+    def close(self, code: int, reason: str) -> None:
+        """Close, and connect anew while the connection is wanted."""
+
+    def freeze(self) -> None:
+        """Fall silent as a pulled cable does."""
+
+    def thaw(self) -> None:
+        """Give up a frozen connection."""
+
+    def want(self, up: bool) -> None:
+        """Whether there should be a connection."""
+
+
+class Mirror(Protocol):
+    """Who shows the stations to the outside and answers the commands."""
+
+    def changed(self, station: Station) -> None:
+        """The state of the station may have changed."""
+
+    def happened(self, station: Station, event: Event) -> None:
+        """An event for the world."""
+
+    def answered(self, answer: Answer) -> None:
+        """The outcome of a command."""
+
+
+class Fleet:
+    """See the module.
+
+    `save` gets the states that changed, by identity, and returns when they are safe. `schedule` runs `flush`
+    soon; where it runs it at once, as tests do, every input is complete when its method returns.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        handlers: Handlers,
+        mirror: Mirror,
+        save: Callable[[dict[str, State]], None],
+        schedule: Callable[[Callable[[], None]], object],
+    ) -> None:
+        self.commands = Commands(handlers)
+        self.stations: dict[str, Station] = {}
+        self._clock = clock
+        self._handlers = handlers
+        self._mirror = mirror
+        self._save = save
+        self._schedule = schedule
+        self._links: dict[str, Link] = {}
+        self._models: dict[Hardware, variables.Model] = {}
+        self._pending: list[tuple[Station, Outputs]] = []
+        self._heap: list[tuple[float, str]] = []
+        self._due: dict[str, float] = {}
+        self._next_key = int(clock.time() * 1000)
+
+    # Stations
+
+    def model(self, hardware: Hardware) -> variables.Model:
+        """The device model of that hardware, one for all stations that have it.
+
+        Raises:
+            ValueError: one of its presets is wrong.
+        """
+        if hardware not in self._models:
+            self._models[hardware] = variables.Model.build(hardware, self._handlers.variables.values())
+        return self._models[hardware]
+
+    def add(self, description: StationDescription, state: State, seed: int) -> Station:
+        """A station as `state` left it, fitted to what it is made of now. It does nothing before `start`."""
+        states.fit(state, description.hardware, seed)
+        station = Station(description, state, self._handlers, self.model(description.hardware))
+        self.stations[description.id] = station
+        return station
+
+    def start(self, station: Station, link: Link, *, boots: bool) -> None:
+        """Let it run, with its link; `boots` tells a power-up from going on where it stopped."""
+        self._links[station.id] = link
+        station.start(self._clock.time(), boots=boots)
+        self._collect(station)
+
+    # Inputs: the link's, see `edge.link.Listener`
+
+    def endpoint(self, station: str) -> Endpoint:
+        """Where the station connects to, as its variables stand."""
+        return self.stations[station].endpoint
+
+    def connected(self, station: str, protocol: str) -> None:
+        """The link is up."""
+        it = self.stations[station]
+        it.connected(self._clock.time(), protocol)
+        self._collect(it)
+
+    def received(self, station: str, text: str) -> None:
+        """A frame has come."""
+        it = self.stations[station]
+        it.receive(self._clock.time(), text)
+        self._collect(it)
+
+    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+        """The link has gone, or could not be had."""
+        it = self.stations[station]
+        it.disconnected(self._clock.time(), reason, failures, retry_in)
+        self._collect(it)
+
+    # Inputs: commands and time
+
+    def request(self, command: str, station: str, cause: str, payload: Payload) -> Request:
+        """A command to come, with what its JSON object says of the asking itself.
+
+        Raises:
+            CommandError: `invalid_argument` for a bad `request_id`, `wait` or `timeout_s`.
+        """
+        self._next_key += 1
+        request = Request(self._next_key, command, station, cause=cause, received=self._clock.time())
+        read_meta(request, payload.fields or {})
+        return request
+
+    def command(
+        self, request: Request, payload: Payload, evse: int | None = None, connector: int | None = None
+    ) -> list[str]:
+        """Run a command at a place; the answer goes to the mirror. Returns warnings for it.
+
+        Raises:
+            CommandError: the command could not even be begun.
+        """
+        station = self.stations.get(request.station)
+        if station is None:
+            raise CommandError("unknown_station", f"there is no station {request.station!r} here")
+        bound = self.commands.bind(request.command, payload, station.state, evse, connector)
+        request.evse, request.connector = bound.evse, bound.connector
+        station.command(self._clock.time(), request, bound.arguments)
+        self._collect(station)
+        return bound.warnings
+
+    def run_due(self) -> None:
+        """Wake every station whose time has come."""
+        now = self._clock.time()
+        while self._heap and self._heap[0][0] <= now:
+            due, name = heapq.heappop(self._heap)
+            if self._due.get(name) != due:
+                continue  # an earlier one has taken its place
+            del self._due[name]
+            station = self.stations[name]
+            if station.next_due is not None and station.next_due <= now:
+                station.wake(now)
+                self._collect(station)
+            else:
+                self._watch(station)
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next station wants to be woken, in epoch seconds; or earlier."""
+        return self._heap[0][0] if self._heap else None
+
+    # Outputs
+
+    def flush(self) -> None:
+        """Save what has changed, then let out what follows from it."""
+        batch, self._pending = self._pending, []
+        self._save({station.id: station.state for station, _ in batch})
+        for station, out in batch:
+            self._deliver(station, out)
+
+    def _collect(self, station: Station) -> None:
+        self._watch(station)
+        self._pending.append((station, station.drain()))
+        if len(self._pending) == 1:
+            self._schedule(self.flush)
+
+    def _watch(self, station: Station) -> None:
+        """Have the station woken in time. An entry that has become too early stays: most move later again."""
+        due = station.next_due
+        if due is not None and due < self._due.get(station.id, math.inf):
+            self._due[station.id] = due
+            heapq.heappush(self._heap, (due, station.id))
+
+    def _deliver(self, station: Station, out: Outputs) -> None:
+        for bug in out.bugs:
+            log.error("station.bug", station=station.id, exc_info=bug)
+        link = self._links.get(station.id)
+        if link is not None:
+            for frame in out.frames:
+                link.send(frame)
+            for order in out.orders:
+                _obey(link, order)
+            link.want(station.wants_link)
+        for event in out.events:
+            if event.is_public:
+                _note(station, event)
+                self._mirror.happened(station, event)
+        for answer in out.answers:
+            self._mirror.answered(answer)
+        self._mirror.changed(station)
+
+
+def _obey(link: Link, order: Order) -> None:
+    match order.kind:
+        case "ping":
+            link.ping()
+        case "close":
+            link.close(order.code, order.reason)
+        case "freeze":
+            link.freeze()
+        case "thaw":
+            link.thaw()
+
+
+def _note(station: Station, event: Event) -> None:
+    write = log.info if event.name in _NOTED else log.debug
+    place = {
+        name: number for name, number in (("evse", event.evse), ("connector", event.connector)) if number
+    }
+    write(f"station.{event.name}", station=station.id, cause=event.cause, **place, **event.data)

@@ -1,0 +1,240 @@
+"""A station on the bench: virtual time, a CSMS that records and answers, no loop and no sockets."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter
+
+from ocppd.blocks import handlers
+from ocppd.core.description import Hardware, Preset, StationDescription
+from ocppd.core.errors import CommandError
+from ocppd.core.state import State
+from ocppd.core.station import Answer, Event, Order, Station
+from ocppd.core.times import format_time
+from ocppd.fleet import Fleet
+from ocppd.payload import parse
+
+START = 1_735_725_600.0  # 2025-01-01T10:00:00Z
+_STATES = TypeAdapter(State)
+Json = dict[str, Any]
+
+
+class ManualClock:
+    def __init__(self) -> None:
+        self.now = START
+
+    def time(self) -> float:
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        raise NotImplementedError
+
+
+class Bench:
+    """One station, whose CSMS answers every call with `answers[action]` unless it is on `silent`.
+
+    With `restart` the state is saved and loaded into a new station before every input.
+    """
+
+    def __init__(self, hardware: Hardware | None = None, *, restart: bool = False, boot: bool = True) -> None:
+        self.clock = ManualClock()
+        self.restart = restart
+        self.answers: dict[str, Json | Callable[[Json], Json]] = {
+            "BootNotification": lambda _: {
+                "currentTime": format_time(self.clock.now),
+                "interval": 300,
+                "status": "Accepted",
+            },
+            "Heartbeat": lambda _: {"currentTime": format_time(self.clock.now)},
+            "Authorize": {"idTokenInfo": {"status": "Accepted"}},
+            "DataTransfer": {"status": "Accepted"},
+        }
+        self.silent: set[str] = set()
+        self.events: list[Event] = []
+        self.frames: list[list[Any]] = []
+        self._sent: list[tuple[str, Json]] = []
+        self._answers: list[Answer] = []
+        self._incoming: list[str] = []
+        self.orders: list[Order] = []
+        self.wanted = False
+        self._description = StationDescription("CP001", hardware or Hardware(), serial="SN0001")
+        self._fleet = Fleet(self.clock, handlers(), self, self._save, lambda flush: flush())
+        station = self._fleet.add(self._description, State(), seed=1)
+        self._fleet.start(station, self, boots=True)
+        if boot:
+            self.connect()
+            self.settle()
+            self.forget()
+
+    # The fleet's edges
+
+    def send(self, text: str) -> None:
+        self.frames.append(json.loads(text))
+        message = self.frames[-1]
+        if message[0] == 2:
+            self._sent.append((message[2], message[3]))
+            self._incoming.append(text)
+
+    def ping(self) -> None:
+        self.orders.append(Order("ping"))
+
+    def close(self, code: int, reason: str) -> None:
+        self.orders.append(Order("close", code, reason))
+
+    def freeze(self) -> None:
+        self.orders.append(Order("freeze"))
+
+    def thaw(self) -> None:
+        self.orders.append(Order("thaw"))
+
+    def want(self, up: bool) -> None:
+        self.wanted = up
+
+    def changed(self, station: Station) -> None:
+        pass
+
+    def happened(self, _station: Station, event: Event) -> None:
+        self.events.append(event)
+
+    def answered(self, answer: Answer) -> None:
+        self._answers.append(answer)
+
+    def _save(self, states: dict[str, State]) -> None:
+        pass
+
+    # Inputs
+
+    def connect(self) -> None:
+        self._reload()
+        self._fleet.connected("CP001", "ocpp2.0.1")
+
+    def drop(self, reason: str = "gone") -> None:
+        self._reload()
+        self._incoming.clear()
+        self._fleet.disconnected("CP001", reason, 0, 2.0)
+
+    def reconnect(self, after: float = 0) -> None:
+        self.advance(after)
+        self.connect()
+        self.settle()
+
+    def settle(self) -> None:
+        """Let the CSMS answer what it was asked, until there is nothing more."""
+        while self._incoming:
+            _, message_id, action, payload = json.loads(self._incoming.pop(0))
+            if action in self.silent:
+                continue
+            answer = self.answers.get(action, {})
+            if callable(answer):
+                answer = answer(payload)
+            self.receive([3, message_id, answer])
+
+    def receive(self, frame: Any) -> None:
+        """A frame of the CSMS: a list, or text as it is."""
+        self._reload()
+        text = frame if isinstance(frame, str) else json.dumps(frame)
+        self._fleet.received("CP001", text)
+
+    def csms(self, action: str, payload: Json) -> Json:
+        """The station's response to a CALL of the CSMS; a CALLERROR is `{"error": code}`."""
+        seen = len(self.frames)
+        self.receive([2, f"c{seen}", action, payload])
+        answer = next(frame for frame in self.frames[seen:] if frame[1] == f"c{seen}")
+        self.settle()
+        return answer[2] if answer[0] == 3 else {"error": answer[2], "description": answer[3]}
+
+    def do(self, command: str, bare: str = "", /, **arguments: Any) -> Answer | None:
+        """The answer to a command, given bare text or the keys of a JSON object; None while it waits."""
+        self._reload()
+        self._answers.clear()
+        payload = parse(orjson.dumps(arguments)) if arguments else parse(bare.encode())
+        request = self._fleet.request(command, "CP001", f"mqtt:{command}", payload)
+        try:
+            self._fleet.command(request, payload)
+        except CommandError as error:
+            return Answer(request, error=error)
+        self.settle()
+        return self._answers[0] if self._answers else None
+
+    def late_answer(self) -> Answer:
+        """The answer to a command that had to wait."""
+        return self._answers.pop(0)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass, stopping wherever the station wants to be woken."""
+        end = self.clock.now + seconds
+        while (due := self._fleet.next_due) is not None and due <= end:
+            self.clock.now = max(self.clock.now, due)
+            self._reload()
+            self._fleet.run_due()
+            self.settle()
+        self.clock.now = end
+
+    # Outputs
+
+    def sent(self, action: str | None = None) -> list[Any]:
+        """The calls since the last time: (action, payload), or the payloads of one action."""
+        found, self._sent = self._sent, []
+        return found if action is None else [payload for name, payload in found if name == action]
+
+    def tx(self) -> list[Json]:
+        """The TransactionEvents since the last time."""
+        return self.sent("TransactionEvent")
+
+    def story(self) -> list[str]:
+        """The TransactionEvents since the last time, each as `Started CablePluggedIn EVConnected`."""
+        return [
+            " ".join(
+                filter(
+                    None, (it["eventType"], it["triggerReason"], it["transactionInfo"].get("chargingState"))
+                )
+            )
+            for it in self.tx()
+        ]
+
+    def forget(self) -> None:
+        """Start to look from here."""
+        self._sent.clear()
+        self.events.clear()
+        self._answers.clear()
+        self.orders.clear()
+
+    def happened_since(self, name: str) -> list[Event]:
+        return [event for event in self.events if event.name == name]
+
+    @property
+    def state(self) -> State:
+        return self._fleet.stations["CP001"].state
+
+    @property
+    def station(self) -> Station:
+        return self._fleet.stations["CP001"]
+
+    def set(self, name: str, value: Any) -> None:
+        """Set a variable, `Component.Variable`, as the CSMS would."""
+        component, _, variable = name.partition(".")
+        variable, _, instance = variable.partition("[")
+        item: Json = {
+            "component": {"name": component},
+            "variable": {"name": variable} | ({"instance": instance[:-1]} if instance else {}),
+            "attributeValue": str(value).lower() if isinstance(value, bool) else str(value),
+        }
+        response = self.csms("SetVariables", {"setVariableData": [item]})
+        assert response["setVariableResult"][0]["attributeStatus"] == "Accepted", response
+
+    def _reload(self) -> None:
+        if self.restart:
+            saved = _STATES.dump_json(self._fleet.stations["CP001"].state)
+            state = _STATES.validate_json(saved)
+            self._fleet.add(self._description, state, seed=99)
+
+
+def with_presets(hardware: Hardware, **values: str) -> Hardware:
+    """`hardware` with factory settings, `Component__Variable="value"`."""
+    presets = tuple(Preset(*name.split("__"), value=value) for name, value in values.items())
+    return replace(hardware, presets=hardware.presets + presets)

@@ -1,0 +1,1098 @@
+"""The link against real servers on loopback: websockets' own, raw TCP, and TLS."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import datetime
+import hashlib
+import http
+import os
+import socket
+import ssl
+import struct
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import trustme
+from structlog.testing import capture_logs
+from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import (
+    ConnectionClosedError,
+    ConnectionClosedOK,
+    InvalidMessage,
+    InvalidStatus,
+    InvalidUpgrade,
+    InvalidURI,
+    ProtocolError,
+)
+from websockets.frames import Close
+from websockets.http11 import Response
+
+import ocppd
+from ocppd.core.description import Tls
+from ocppd.core.endpoint import Backoff, Endpoint
+from ocppd.edge.link import MAX_SIZE, Link, LinkError, reason_of, tls_context
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
+
+PATIENCE = 5.0  # seconds until a test gives up waiting for what must happen
+SILENCE = 0.1  # seconds in which nothing must happen
+CONNECTED = ("connected", "ocpp2.0.1")
+BACKOFF = Backoff(minimum=1.0, random_range=10.0, repeats=2)
+TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
+
+
+class Ear:
+    """A listener that notes what it hears, in order."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self.at = endpoint
+        self.asked = 0
+        self.heard: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
+
+    def endpoint(self, station: str) -> Endpoint:
+        assert station == "CP001"
+        self.asked += 1
+        return self.at
+
+    def connected(self, station: str, protocol: str) -> None:
+        self.heard.put_nowait(("connected", protocol))
+
+    def received(self, station: str, text: str) -> None:
+        self.heard.put_nowait(("received", text))
+
+    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+        self.heard.put_nowait(("disconnected", reason, failures, retry_in))
+
+    async def hears(self) -> tuple[Any, ...]:
+        async with asyncio.timeout(PATIENCE):
+            return await self.heard.get()
+
+
+class StillClock:
+    """A clock that stands: a sleep ends when the test says `wake`."""
+
+    def __init__(self) -> None:
+        self._wakes = asyncio.Semaphore(0)
+
+    def time(self) -> float:
+        return 0.0
+
+    async def sleep(self, seconds: float) -> None:
+        await self._wakes.acquire()
+
+    def wake(self) -> None:
+        self._wakes.release()
+
+
+class Bench:
+    """A running link with its ear and its clock."""
+
+    def __init__(self, endpoint: Endpoint, handshakes: asyncio.Semaphore | None = None) -> None:
+        self.ear = Ear(endpoint)
+        self.clock = StillClock()
+        self.link = Link("CP001", self.ear, self.clock, handshakes or asyncio.Semaphore(10), lambda: 0.5)
+        self.task = asyncio.create_task(self.link.run(), name="link[CP001]")
+
+    async def hears(self) -> tuple[Any, ...]:
+        return await self.ear.hears()
+
+    async def stop(self) -> None:
+        self.task.cancel()
+        async with asyncio.timeout(PATIENCE):
+            await asyncio.wait([self.task])
+        if not self.task.cancelled():
+            self.task.result()
+
+
+@contextlib.asynccontextmanager
+async def linking(endpoint: Endpoint, **more: Any) -> AsyncIterator[Bench]:
+    """A link that wants to be connected; stopped in the end."""
+    bench = Bench(endpoint, **more)
+    bench.link.want(True)
+    try:
+        yield bench
+    finally:
+        await bench.stop()
+
+
+class Csms:
+    """websockets' own server, which hands its connections to the test."""
+
+    def __init__(self, server: Server, accepted: asyncio.Queue[ServerConnection]) -> None:
+        self._accepted = accepted
+        self.server = server
+        self.port: int = next(iter(server.sockets)).getsockname()[1]
+
+    async def accepts(self) -> ServerConnection:
+        async with asyncio.timeout(PATIENCE):
+            return await self._accepted.get()
+
+
+@contextlib.asynccontextmanager
+async def csms(port: int = 0, **more: Any) -> AsyncIterator[Csms]:
+    """A CSMS that speaks OCPP 2.0.1, as far as the handshake goes."""
+    accepted: asyncio.Queue[ServerConnection] = asyncio.Queue()
+
+    async def handler(connection: ServerConnection) -> None:
+        accepted.put_nowait(connection)
+        await connection.wait_closed()
+
+    options = {"subprotocols": ["ocpp2.0.1"], "ping_interval": None, "close_timeout": 0.2} | more
+    async with serve(handler, "127.0.0.1", port, **options) as server:
+        yield Csms(server, accepted)
+
+
+class Wire:
+    """One accepted TCP connection, seen from the CSMS byte for byte."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.reader = reader
+        self.writer = writer
+
+    async def request(self) -> dict[str, str]:
+        async with asyncio.timeout(PATIENCE):
+            lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().splitlines()
+        return dict(line.split(": ", 1) for line in lines[1:] if line)
+
+    async def upgrade(self, protocol: str = "ocpp2.0.1") -> None:
+        key = (await self.request())["Sec-WebSocket-Key"]
+        digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
+        answer = [
+            "HTTP/1.1 101 Switching Protocols",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}",
+            f"Sec-WebSocket-Protocol: {protocol}",
+        ]
+        self.writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())
+
+    def write(self, kind: int, payload: bytes = b"") -> None:
+        assert len(payload) < 126
+        self.writer.write(bytes([kind, len(payload)]) + payload)
+
+    async def frame(self) -> tuple[int, bytes]:
+        async with asyncio.timeout(PATIENCE):
+            kind, length = await self.reader.readexactly(2)
+            mask = await self.reader.readexactly(4)
+            masked = await self.reader.readexactly(length & 0x7F)
+        return kind, bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))
+
+    async def is_silent(self) -> bool:
+        """True if nothing comes for a while: neither data nor an end."""
+        try:
+            async with asyncio.timeout(SILENCE):
+                await self.reader.read(1)
+        except TimeoutError:
+            return True
+        return False
+
+    async def end(self) -> str:
+        """What ends the connection: `FIN` or `RST`; data before it is skipped."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                await self.reader.read()
+        except ConnectionResetError:
+            return "RST"
+        return "FIN"
+
+
+class RawCsms:
+    """A TCP server, which hands its connections to the test."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._accepted: asyncio.Queue[Wire] = asyncio.Queue()
+        self._wires: list[Wire] = []
+
+    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._wires.append(Wire(reader, writer))
+        self._accepted.put_nowait(self._wires[-1])
+
+    async def accepts(self) -> Wire:
+        async with asyncio.timeout(PATIENCE):
+            return await self._accepted.get()
+
+    async def hang_up(self) -> None:
+        for wire in self._wires:
+            wire.writer.transport.abort()
+            with contextlib.suppress(ConnectionError):
+                await wire.writer.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def raw_csms() -> AsyncIterator[RawCsms]:
+    raw = RawCsms()
+    async with await asyncio.start_server(raw.accept, "127.0.0.1", 0) as server:
+        raw.port = server.sockets[0].getsockname()[1]
+        yield raw
+        await raw.hang_up()
+
+
+@contextlib.asynccontextmanager
+async def wired() -> AsyncIterator[tuple[RawCsms, Wire, Bench]]:
+    """A raw CSMS, its end of an established connection, and the link at the other end."""
+    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
+        wire = await server.accepts()
+        await wire.upgrade()
+        assert await bench.hears() == CONNECTED
+        yield server, wire, bench
+        await server.hang_up()  # before the link waits for an answer to its close frame
+
+
+def endpoint_of(port: int, scheme: str = "ws", host: str = "127.0.0.1", **more: Any) -> Endpoint:
+    options = {"identity": "CP001", "protocols": ("ocpp2.0.1",), "tls": Tls(), "backoff": BACKOFF} | more
+    return Endpoint(url=f"{scheme}://{host}:{port}/ocpp/CP001", **options)
+
+
+@pytest.fixture
+def closed_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+# Connecting
+
+
+async def test_the_handshake_offers_the_subprotocols_and_names_the_program() -> None:
+    async with (
+        csms() as server,
+        linking(endpoint_of(server.port, protocols=("ocpp2.1", "ocpp2.0.1"))) as bench,
+    ):
+        assert await bench.hears() == CONNECTED
+        headers = (await server.accepts()).request.headers
+    assert headers["Sec-WebSocket-Protocol"] == "ocpp2.1, ocpp2.0.1"
+    assert headers["User-Agent"] == f"ocppd/{ocppd.__version__}"
+    assert "Sec-WebSocket-Extensions" not in headers
+    assert "Authorization" not in headers
+
+
+async def test_a00_fr_203_basic_auth_is_identity_and_password_in_utf_8_beside_an_encoded_url() -> None:
+    async with csms() as server:
+        endpoint = Endpoint(
+            url=f"ws://127.0.0.1:{server.port}/ocpp/CP%2B1",
+            identity="CP+1",
+            protocols=("ocpp2.0.1",),
+            tls=Tls(),
+            password="pä:ß wörd@%41",
+        )
+        async with linking(endpoint) as bench:
+            assert await bench.hears() == CONNECTED
+            request = (await server.accepts()).request
+    assert request.path == "/ocpp/CP%2B1"
+    scheme, _, credentials = request.headers["Authorization"].partition(" ")
+    assert scheme == "Basic"
+    assert base64.b64decode(credentials) == "CP+1:pä:ß wörd@%41".encode()
+
+
+async def test_nothing_connects_until_it_is_wanted() -> None:
+    async with csms() as server:
+        bench = Bench(endpoint_of(server.port))
+        bench.link.want(True)
+        bench.link.want(False)
+        await asyncio.sleep(0)
+        bench.link.want(True)
+        assert await bench.hears() == CONNECTED
+        assert bench.ear.asked == 1
+        await bench.stop()
+
+
+async def test_the_semaphore_bounds_the_handshakes() -> None:
+    handshakes = asyncio.Semaphore(1)
+    async with (
+        raw_csms() as server,
+        linking(endpoint_of(server.port), handshakes=handshakes) as first,
+        linking(endpoint_of(server.port), handshakes=handshakes) as second,
+    ):
+        wire = await server.accepts()
+        await wire.request()
+        assert (first.ear.asked, second.ear.asked) == (1, 0)
+        first.link.want(False)
+        await server.accepts()
+        assert second.ear.asked == 1
+
+
+async def test_a_connection_does_not_occupy_the_semaphore() -> None:
+    handshakes = asyncio.Semaphore(1)
+    async with (
+        csms() as server,
+        linking(endpoint_of(server.port), handshakes=handshakes) as first,
+        linking(endpoint_of(server.port), handshakes=handshakes) as second,
+    ):
+        assert await first.hears() == CONNECTED
+        assert await second.hears() == CONNECTED
+
+
+# Messages
+
+
+async def test_messages_leave_in_order() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        bench.link.send("lost: not connected yet")
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        texts = [f"{number}: ü{'x' * number}" for number in range(300)]
+        for text in texts:
+            bench.link.send(text)
+        async with asyncio.timeout(PATIENCE):
+            assert [await peer.recv() for _ in texts] == texts
+
+
+async def test_messages_arrive_in_order() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        for number in range(100):
+            await peer.send(f"ü{number}")
+        assert [await bench.hears() for _ in range(100)] == [("received", f"ü{n}") for n in range(100)]
+
+
+async def test_nothing_is_handed_over_after_the_station_closed() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+
+        def received(station: str, text: str) -> None:
+            bench.ear.heard.put_nowait(("received", text))
+            bench.link.want(False)
+
+        bench.ear.received = received  # type: ignore[method-assign]
+        peer = await server.accepts()
+        for text in ("first", "second", "third"):
+            await peer.send(text)
+        assert await bench.hears() == ("received", "first")
+        assert await bench.hears() == ("disconnected", "closed by the station", 0, None)
+        await peer.wait_closed()
+        assert bench.ear.heard.empty()
+
+
+async def test_a_binary_frame_closes_with_1003() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        await peer.send(b"\x00")
+        assert await bench.hears() == ("disconnected", "the CSMS sent a binary frame", 0, 6.0)
+        assert (peer.close_code, peer.close_reason) == (1003, "text frames only")
+
+
+async def test_an_oversize_message_closes_with_1009_and_the_link_reconnects() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        await peer.send("x" * MAX_SIZE)
+        assert (await bench.hears())[0] == "received"
+        await peer.send("x" * (MAX_SIZE + 1))
+        reason = f"the CSMS sent a message of more than {MAX_SIZE} bytes"
+        assert await bench.hears() == ("disconnected", reason, 0, 6.0)
+        assert peer.close_code == 1009
+        bench.clock.wake()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_a_csms_that_does_not_read_loses_the_connection() -> None:
+    async with wired() as (_server, wire, bench):
+        wire.writer.transport.pause_reading()
+        for _ in range(64):
+            bench.link.send("x" * MAX_SIZE)
+        assert await bench.hears() == ("disconnected", "the CSMS does not read", 0, 6.0)
+
+
+# Losing the connection, and connecting again
+
+
+async def test_a_restarted_csms_is_found_again_with_back_off_that_starts_over() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        port = server.port
+        peer = await server.accepts()
+        server.server.close()
+        reason = "closed by the CSMS: 1001 (going away)"
+        assert await bench.hears() == ("disconnected", reason, 0, 6.0)
+        await peer.wait_closed()
+        await server.server.wait_closed()
+        bench.clock.wake()
+        assert await bench.hears() == ("disconnected", "connection refused", 1, 7.0)
+        async with csms(port) as restarted:
+            bench.clock.wake()
+            assert await bench.hears() == CONNECTED
+            await (await restarted.accepts()).close(1012, "update")
+            reason = "closed by the CSMS: 1012 (service restart) update"
+            assert await bench.hears() == ("disconnected", reason, 0, 6.0)
+
+
+async def test_the_wait_doubles_as_often_as_allowed_and_then_stays(closed_port: int) -> None:
+    async with linking(endpoint_of(closed_port)) as bench:
+        for failures, wait in [(1, 6.0), (2, 7.0), (3, 9.0), (4, 9.0), (5, 9.0)]:
+            assert await bench.hears() == ("disconnected", "connection refused", failures, wait)
+            bench.clock.wake()
+
+
+async def test_the_endpoint_is_asked_anew_before_each_attempt(closed_port: int) -> None:
+    async with csms() as server, linking(endpoint_of(closed_port)) as bench:
+        assert (await bench.hears())[1] == "connection refused"
+        bench.ear.at = endpoint_of(server.port)
+        bench.clock.wake()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_a_connection_cut_without_a_close_frame() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        (await server.accepts()).transport.abort()
+        assert await bench.hears() == ("disconnected", "connection lost without a close frame", 0, 6.0)
+
+
+async def test_a_csms_that_closes_but_keeps_tcp_open_is_cut_off() -> None:
+    async with wired() as (_server, wire, bench):
+        wire.write(CLOSE, struct.pack("!H", 1000))
+        assert await bench.hears() == ("disconnected", "closed by the CSMS: 1000 (OK)", 0, 6.0)
+
+
+# Failed attempts
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (401, "401 Unauthorized: the CSMS refuses identity or password"),
+        (404, "404 Not Found: the CSMS does not know this identity"),
+        (503, "503 Service Unavailable"),
+    ],
+)
+async def test_a_refusal_by_http_status_is_told(status: int, reason: str) -> None:
+    def refuse(connection: ServerConnection, _request: Any) -> Response:
+        return connection.respond(http.HTTPStatus(status), "")
+
+    async with csms(process_request=refuse) as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+
+
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_a_redirect_is_refused_and_no_password_reaches_the_other_host(scheme: str) -> None:
+    async with raw_csms() as elsewhere:
+
+        def redirect(connection: ServerConnection, _request: Any) -> Response:
+            response = connection.respond(http.HTTPStatus.FOUND, "")
+            response.headers["Location"] = f"{scheme}://127.0.0.1:{elsewhere.port}/"
+            return response
+
+        async with csms(process_request=redirect) as server:
+            async with linking(endpoint_of(server.port, password="secret")) as bench:
+                reason = "302 Found: redirects are not followed"
+                assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(SILENCE):
+                    await elsewhere.accepts()
+
+
+async def test_a_csms_that_chooses_no_subprotocol_fails_the_attempt() -> None:
+    async with csms(subprotocols=None) as server, linking(endpoint_of(server.port)) as bench:
+        reason = "the CSMS accepted none of ocpp2.0.1 (no subprotocol chosen)"
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+
+
+async def test_a_csms_that_chooses_another_subprotocol_fails_the_attempt() -> None:
+    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
+        await (await server.accepts()).upgrade("ocpp1.6")
+        reason = "the CSMS accepted none of ocpp2.0.1 (unsupported subprotocol: ocpp1.6)"
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+
+
+async def test_a_handshake_that_hangs_times_out() -> None:
+    async with raw_csms() as server, linking(endpoint_of(server.port, timeout=0.05)) as bench:
+        wire = await server.accepts()
+        reason = "timeout: the CSMS did not complete the handshake"
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+        await wire.end()
+
+
+async def test_a_csms_that_hangs_up_during_the_handshake() -> None:
+    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
+        wire = await server.accepts()
+        await wire.request()
+        wire.writer.close()
+        reason = "handshake failed: connection closed while reading HTTP status line"
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("http://csms/CP001", "scheme isn't ws or wss"),
+        ("ws://a..b/CP001", "malformed host or port"),
+        ("ws://csms:99999/CP001", "malformed host or port"),
+        ("ws://CP001:secret@csms/CP001", "it contains credentials"),
+        ("ws://CP001:sec/ret@csms/CP001", "malformed host or port"),
+    ],
+)
+async def test_an_unusable_url_is_a_failed_attempt_that_does_not_show_credentials(
+    url: str, reason: str
+) -> None:
+    with capture_logs() as logs:
+        async with linking(replace(endpoint_of(1), url=url)) as bench:
+            expected = f"the CSMS URL is not valid: {reason}"
+            assert await bench.hears() == ("disconnected", expected, 1, 6.0)
+    assert "sec" not in str(logs)
+
+
+async def test_an_unknown_host_name() -> None:
+    async with linking(endpoint_of(80, host="csms.invalid")) as bench:
+        assert (await bench.hears())[1].startswith("host name not resolved: ")
+
+
+# What the station orders
+
+
+async def test_want_false_closes_with_1000_and_want_true_connects_at_once() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        bench.link.send("before")
+        bench.link.want(False)
+        bench.link.send("after")
+        assert await bench.hears() == ("disconnected", "closed by the station", 0, None)
+        assert await peer.recv() == "before"
+        await peer.wait_closed()
+        assert peer.close_code == 1000
+        bench.link.want(True)
+        assert await bench.hears() == CONNECTED
+
+
+async def test_want_false_ends_a_back_off_and_want_true_starts_over(closed_port: int) -> None:
+    async with linking(endpoint_of(closed_port)) as bench:
+        assert (await bench.hears())[2:] == (1, 6.0)
+        bench.clock.wake()
+        assert (await bench.hears())[2:] == (2, 7.0)
+        bench.link.want(False)
+        await asyncio.sleep(0)
+        bench.link.want(True)
+        assert (await bench.hears())[2:] == (1, 6.0)
+
+
+async def test_want_false_abandons_an_attempt() -> None:
+    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
+        wire = await server.accepts()
+        await wire.request()
+        bench.link.want(False)
+        await wire.end()
+        assert bench.ear.heard.empty()
+
+
+async def test_close_sends_code_and_reason_and_reconnects_at_once() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        bench.link.close(3000, "profile switch")
+        reason = "closed by the station: 3000 profile switch"
+        assert await bench.hears() == ("disconnected", reason, 0, 0.0)
+        assert await bench.hears() == CONNECTED
+        assert (peer.close_code, peer.close_reason) == (3000, "profile switch")
+
+
+async def test_close_ends_a_back_off(closed_port: int) -> None:
+    async with csms() as server, linking(endpoint_of(closed_port)) as bench:
+        assert (await bench.hears())[1] == "connection refused"
+        bench.ear.at = endpoint_of(server.port)
+        bench.link.close(1000, "")
+        assert await bench.hears() == CONNECTED
+
+
+async def test_close_cuts_a_long_reason_and_refuses_a_bad_code() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        with pytest.raises(ProtocolError):
+            bench.link.close(1006, "")
+        bench.link.close(1000, "ü" * 100)
+        await peer.wait_closed()
+        assert peer.close_reason == "ü" * 61
+
+
+async def test_a_csms_that_does_not_answer_a_close_is_cut_off() -> None:
+    async with wired() as (server, wire, bench):
+        bench.link.close(1000, "bye")
+        assert (await bench.hears())[0] == "disconnected"
+        assert await wire.frame() == (CLOSE, struct.pack("!H", 1000) + b"bye")
+        await wire.end()
+        await (await server.accepts()).upgrade()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_cancelling_closes_with_1001() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        await bench.stop()
+        assert await bench.hears() == ("disconnected", "the daemon stops", 0, None)
+        await peer.wait_closed()
+        assert peer.close_code == 1001
+
+
+async def test_cancelling_ends_a_back_off(closed_port: int) -> None:
+    async with linking(endpoint_of(closed_port)) as bench:
+        assert (await bench.hears())[1] == "connection refused"
+        await bench.stop()
+
+
+async def test_an_exception_of_the_listener_is_a_bug_and_ends_the_link() -> None:
+    async with csms() as server:
+        bench = Bench(endpoint_of(server.port))
+
+        def connected(station: str, protocol: str) -> None:
+            raise LookupError(station)
+
+        bench.ear.connected = connected  # type: ignore[method-assign]
+        bench.link.want(True)
+        with pytest.raises(LookupError):
+            async with asyncio.timeout(PATIENCE):
+                await bench.task
+        await (await server.accepts()).wait_closed()
+
+
+# Pings
+
+
+async def test_an_answered_ping_lets_the_next_one_out() -> None:
+    async with wired() as (_server, wire, bench):
+        for _ in range(3):
+            bench.link.ping()
+            kind, payload = await wire.frame()
+            assert kind == PING
+            wire.write(PONG, payload)
+            wire.write(TEXT, b"after the pong")
+            assert await bench.hears() == ("received", "after the pong")
+
+
+async def test_a_ping_without_a_pong_until_the_next_drops_the_connection() -> None:
+    async with wired() as (server, wire, bench):
+        bench.link.ping()
+        assert (await wire.frame())[0] == PING
+        bench.link.ping()
+        assert await bench.hears() == ("disconnected", "no pong", 0, 6.0)
+        assert await wire.reader.read() == b""
+        bench.clock.wake()
+        await (await server.accepts()).upgrade()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_a_ping_of_the_csms_is_answered() -> None:
+    async with wired() as (_server, wire, _bench):
+        wire.write(PING, b"beat")
+        assert await wire.frame() == (PONG, b"beat")
+
+
+# The pulled cable
+
+
+async def test_a_frozen_connection_is_silent_and_thaw_resets_it_and_reconnects() -> None:
+    async with wired() as (server, wire, bench):
+        bench.link.freeze()
+        bench.link.send("unheard")
+        bench.link.ping()
+        wire.write(PING, b"there?")
+        wire.write(TEXT, b"hello?")
+        assert await bench.hears() == ("disconnected", "the cable is pulled", 0, None)
+        assert await wire.is_silent()
+        bench.link.freeze()
+        bench.link.thaw()
+        assert await wire.end() == "RST"
+        await (await server.accepts()).upgrade()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_a_close_frame_of_the_csms_stays_unanswered_while_frozen() -> None:
+    async with wired() as (_server, wire, bench):
+        bench.link.freeze()
+        wire.write(CLOSE, struct.pack("!H", 1000))
+        wire.writer.write_eof()
+        assert await wire.is_silent()
+
+
+async def test_a_frozen_connection_stays_while_it_is_not_wanted_and_thaw_then_does_not_connect() -> None:
+    async with wired() as (_server, wire, bench):
+        bench.link.freeze()
+        assert (await bench.hears())[1] == "the cable is pulled"
+        bench.link.want(False)
+        assert await wire.is_silent()
+        bench.link.thaw()
+        assert await wire.end() == "RST"
+        assert bench.ear.asked == 1
+
+
+async def test_the_end_of_the_link_resets_a_frozen_connection() -> None:
+    async with wired() as (_server, wire, bench):
+        bench.link.freeze()
+        assert (await bench.hears())[1] == "the cable is pulled"
+        await bench.stop()
+        assert await wire.end() == "RST"
+
+
+async def test_no_attempt_is_made_while_frozen(closed_port: int) -> None:
+    async with csms() as server, linking(endpoint_of(closed_port)) as bench:
+        assert (await bench.hears())[1] == "connection refused"
+        bench.ear.at = endpoint_of(server.port)
+        bench.link.freeze()
+        bench.clock.wake()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SILENCE):
+                await bench.ear.heard.get()
+        bench.link.thaw()
+        assert await bench.hears() == CONNECTED
+
+
+async def test_a_connection_that_broke_in_the_same_moment_can_be_frozen() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        bench.link.send("x" * 2**25)  # dropped: too much for the buffer
+        bench.link.freeze()
+        assert (await bench.hears())[0] == "disconnected"
+        bench.link.thaw()
+        assert await bench.hears() == CONNECTED
+
+
+# TLS
+
+
+class Pki:
+    """Certificates of two authorities, and the PEM files of a station."""
+
+    def __init__(self, folder: Path) -> None:
+        self.ca = trustme.CA()
+        self.other = trustme.CA()
+        self.folder = folder
+        self.ca.cert_pem.write_to_path(folder / "ca.pem")
+        self.other.cert_pem.write_to_path(folder / "other.pem")
+        station = self.ca.issue_cert("CP001", common_name="CP001")
+        station.cert_chain_pems[0].write_to_path(folder / "cert.pem")
+        station.private_key_pem.write_to_path(folder / "key.pem")
+        (folder / "junk.pem").write_text("not a certificate")
+
+    def file(self, name: str) -> str:
+        return str(self.folder / f"{name}.pem")
+
+    def server(self, name: str = "localhost", **more: Any) -> ssl.SSLContext:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.ca.issue_cert(name, **more).configure_cert(context)
+        return context
+
+
+@pytest.fixture(scope="module")
+def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
+    return Pki(tmp_path_factory.mktemp("pki"))
+
+
+def tls_endpoint(server: Csms, **tls: str) -> Endpoint:
+    return endpoint_of(server.port, scheme="wss", host="localhost", tls=Tls(**tls), password="secret")
+
+
+async def test_tls_with_a_known_ca(pki: Pki) -> None:
+    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        bench.link.send("over TLS")
+        assert await peer.recv() == "over TLS"
+        await bench.stop()
+        await peer.wait_closed()
+        assert peer.close_code == 1001
+
+
+async def test_tls_1_1_is_refused(pki: Pki) -> None:
+    assert tls_context(Tls(ca=pki.file("ca"))).minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+@pytest.mark.parametrize(
+    ("ca", "certificate", "reason"),
+    [
+        ("other", {}, "unknown CA: unable to get local issuer certificate"),
+        ("ca", {"name": "csms.example"}, "Hostname mismatch, certificate is not valid for 'localhost'."),
+        (
+            "ca",
+            {"not_after": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)},
+            "certificate has expired",
+        ),
+    ],
+)
+async def test_a_bad_certificate_of_the_csms_is_told(
+    pki: Pki, ca: str, certificate: dict[str, Any], reason: str
+) -> None:
+    async with (
+        csms(ssl=pki.server(**certificate)) as server,
+        linking(tls_endpoint(server, ca=pki.file(ca))) as bench,
+    ):
+        reason = f"certificate of the CSMS refused: {reason}"
+        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
+
+
+def mutual(pki: Pki) -> ssl.SSLContext:
+    context = pki.server()
+    context.verify_mode = ssl.CERT_REQUIRED
+    pki.ca.configure_trust(context)
+    return context
+
+
+async def test_mutual_tls(pki: Pki) -> None:
+    files = {name: pki.file(name) for name in ("ca", "cert", "key")}
+    async with csms(ssl=mutual(pki)) as server, linking(tls_endpoint(server, **files)) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        subject = peer.transport.get_extra_info("peercert")["subject"]
+        assert (("commonName", "CP001"),) in subject
+
+
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (ssl.TLSVersion.TLSv1_2, "sslv3 alert handshake failure"),
+        (ssl.TLSVersion.TLSv1_3, "tlsv13 alert certificate required"),
+    ],
+)
+async def test_mutual_tls_without_a_certificate_is_refused_by_the_csms(
+    pki: Pki, version: ssl.TLSVersion, reason: str
+) -> None:
+    context = mutual(pki)
+    context.maximum_version = version
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        server.settimeout(PATIENCE)
+        endpoint = endpoint_of(server.getsockname()[1], "wss", "localhost", tls=Tls(ca=pki.file("ca")))
+        async with linking(endpoint) as bench:
+            await asyncio.to_thread(refuse, server, context)
+            assert await bench.hears() == ("disconnected", f"TLS refused by the CSMS: {reason}", 1, 6.0)
+
+
+def refuse(server: socket.socket, context: ssl.SSLContext) -> None:
+    """A TLS handshake that fails on the side of the CSMS, with the alert that asyncio does not send."""
+    connection, _ = server.accept()
+    connection.settimeout(PATIENCE)
+    with connection.dup() as kept:  # closing it with data unread would reset it, alert and all
+        kept.settimeout(PATIENCE)
+        with pytest.raises(ssl.SSLError):
+            context.wrap_socket(connection, server_side=True)
+        kept.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(ConnectionResetError):
+            while kept.recv(4096):
+                pass
+
+
+async def test_a_csms_without_tls_fails_a_tls_attempt(pki: Pki) -> None:
+    async with csms() as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
+        assert (await bench.hears())[0] == "disconnected"
+
+
+async def test_a_frozen_tls_connection_is_silent(pki: Pki) -> None:
+    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
+        assert await bench.hears() == CONNECTED
+        peer = await server.accepts()
+        bench.link.freeze()
+        assert await bench.hears() == ("disconnected", "the cable is pulled", 0, None)
+        pong = await peer.ping()
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(SILENCE):
+                await pong
+        bench.link.thaw()
+        assert await bench.hears() == CONNECTED
+        await peer.wait_closed()
+        assert peer.close_code == 1006
+
+
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        ({"ca": "missing"}, ["tls.ca ", "missing.pem: no such file or directory"]),
+        ({"ca": "junk"}, ["tls.ca ", "junk.pem: TLS: no certificate or crl found"]),
+        ({"cert": "cert", "key": "missing"}, ["tls.key ", "missing.pem: no such file or directory"]),
+        ({"cert": "junk", "key": "key"}, ["tls.cert ", "junk.pem with tls.key "]),
+        ({"cert": "ca", "key": "key"}, ["tls.cert ", "ca.pem with tls.key ", "key values mismatch"]),
+    ],
+)
+async def test_a_bad_tls_file_is_a_failed_attempt_that_names_key_and_file(
+    pki: Pki, files: dict[str, str], named: list[str]
+) -> None:
+    tls = Tls(**{key: pki.file(name) for key, name in files.items()})
+    async with linking(endpoint_of(1, scheme="wss", tls=tls)) as bench:
+        _, reason, failures, retry_in = await bench.hears()
+    assert all(part in reason for part in named), reason
+    assert (failures, retry_in) == (1, 6.0)
+
+
+async def test_a_repaired_tls_file_is_used_by_the_next_attempt(pki: Pki) -> None:
+    path = pki.folder / "repaired.pem"
+    other = (pki.folder / "other.pem").read_bytes()
+    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=str(path))) as bench:
+        assert "no such file" in (await bench.hears())[1]
+        path.write_bytes(other)
+        os.utime(path, (1, 1))
+        bench.clock.wake()
+        assert "unknown CA" in (await bench.hears())[1]
+        path.write_bytes((pki.folder / "ca.pem").read_bytes())
+        bench.clock.wake()
+        assert await bench.hears() == CONNECTED
+
+
+def test_stations_with_the_same_files_share_a_context(pki: Pki) -> None:
+    assert tls_context(Tls(ca=pki.file("ca"))) is tls_context(Tls(ca=pki.file("ca")))
+
+
+# The log
+
+
+async def test_each_change_is_one_line_in_the_log_without_the_password(closed_port: int) -> None:
+    with capture_logs() as logs:
+        async with csms() as server, linking(endpoint_of(closed_port, password="secret")) as bench:
+            await bench.hears()
+            bench.ear.at = endpoint_of(server.port, password="secret")
+            bench.clock.wake()
+            await bench.hears()
+            await (await server.accepts()).close(1000)
+            await bench.hears()
+            bench.clock.wake()
+            await bench.hears()
+            bench.link.want(False)
+            await bench.hears()
+    assert [(line["event"], line["log_level"], line["attempt"]) for line in logs] == [
+        ("csms.connect_failed", "warning", 1),
+        ("csms.connected", "info", 2),
+        ("csms.disconnected", "warning", 0),
+        ("csms.connected", "info", 1),
+        ("csms.disconnected", "info", 0),
+    ]
+    assert [line.get("reason") for line in logs] == [
+        "connection refused",
+        None,
+        "closed by the CSMS: 1000 (OK)",
+        None,
+        "closed by the station",
+    ]
+    assert [line.get("retry_in_s") for line in logs] == [6.0, None, 6.0, None, None]
+    assert {line["station"] for line in logs} == {"CP001"}
+    assert logs[0]["url"] == f"ws://127.0.0.1:{closed_port}/ocpp/CP001"
+    assert "secret" not in str(logs)
+    assert base64.b64encode(b"CP001:secret").decode() not in str(logs)
+
+
+async def test_a_debug_log_of_the_library_does_not_show_the_password(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("DEBUG")
+    async with csms() as server, linking(endpoint_of(server.port, password="secret")) as bench:
+        assert await bench.hears() == CONNECTED
+    records = [record for record in caplog.records if record.name != "websockets.server"]
+    assert base64.b64encode(b"CP001:secret").decode() not in str([record.getMessage() for record in records])
+
+
+# Reasons
+
+
+def caused(exc: Exception, cause: Exception) -> Exception:
+    exc.__cause__ = cause
+    return exc
+
+
+def certificate_error(code: int, message: str) -> ssl.SSLCertVerificationError:
+    exc = ssl.SSLCertVerificationError(1, message)
+    exc.verify_code, exc.verify_message = code, message
+    return exc
+
+
+def tls_error(reason: str | None, text: str = "") -> ssl.SSLError:
+    exc = ssl.SSLError(1, text)
+    exc.reason = reason  # type: ignore[assignment]
+    return exc
+
+
+def status(code: int) -> InvalidStatus:
+    return InvalidStatus(Response(code, "made up", Headers()))
+
+
+REASONS: list[tuple[Callable[[], BaseException], str]] = [
+    (lambda: LinkError("as it says"), "as it says"),
+    (lambda: ConnectionRefusedError(111, "Connect call failed ('127.0.0.1', 9)"), "connection refused"),
+    (
+        lambda: OSError(
+            "Multiple exceptions: [Errno 111] Connect call failed ('::1', 9, 0, 0), "
+            "[Errno 111] Connect call failed ('127.0.0.1', 9)"
+        ),
+        "connection refused",
+    ),
+    (
+        lambda: OSError("Multiple exceptions: [Errno 101] ('::1', 9), [Errno 111] ('127.0.0.1', 9)"),
+        "network is unreachable, connection refused",
+    ),
+    (lambda: OSError("getaddrinfo() returned empty list"), "getaddrinfo() returned empty list"),
+    (ConnectionResetError, "connection reset by peer"),
+    (
+        lambda: socket.gaierror(-2, "Name or service not known"),
+        "host name not resolved: Name or service not known",
+    ),
+    (lambda: TimeoutError("timed out"), "timeout: the CSMS did not complete the handshake"),
+    (lambda: TimeoutError(110, "Connect call failed"), "connection timed out"),
+    (lambda: status(401), "401 Unauthorized: the CSMS refuses identity or password"),
+    (lambda: status(404), "404 Not Found: the CSMS does not know this identity"),
+    (lambda: status(307), "307 Temporary Redirect: redirects are not followed"),
+    (lambda: status(403), "403 Forbidden"),
+    (lambda: status(599), "599"),
+    (
+        lambda: caused(InvalidMessage("did not receive a valid HTTP response"), EOFError("closed early")),
+        "handshake failed: closed early",
+    ),
+    (lambda: InvalidUpgrade("Upgrade", None), "handshake failed: missing Upgrade header"),
+    (lambda: InvalidURI("http://u:secret@x", "no"), "the CSMS URL is not valid: no"),
+    (
+        lambda: certificate_error(10, "certificate has expired"),
+        "certificate of the CSMS refused: certificate has expired",
+    ),
+    (
+        lambda: certificate_error(18, "self-signed certificate"),
+        "certificate of the CSMS refused: self-signed certificate",
+    ),
+    (
+        lambda: certificate_error(19, "self-signed certificate in certificate chain"),
+        "certificate of the CSMS refused: unknown CA: self-signed certificate in certificate chain",
+    ),
+    (
+        lambda: certificate_error(20, "unable to get local issuer certificate"),
+        "certificate of the CSMS refused: unknown CA: unable to get local issuer certificate",
+    ),
+    (
+        lambda: certificate_error(62, "Hostname mismatch, certificate is not valid for 'x'."),
+        "certificate of the CSMS refused: Hostname mismatch, certificate is not valid for 'x'.",
+    ),
+    (
+        lambda: tls_error("TLSV13_ALERT_CERTIFICATE_REQUIRED"),
+        "TLS refused by the CSMS: tlsv13 alert certificate required",
+    ),
+    (lambda: tls_error("WRONG_VERSION_NUMBER"), "TLS: wrong version number"),
+    (
+        lambda: ConnectionClosedError(Close(1008, "who are you"), Close(1008, "who are you"), True),
+        "closed by the CSMS: 1008 (policy violation) who are you",
+    ),
+    (
+        lambda: ConnectionClosedOK(Close(1000, ""), Close(1000, ""), True),
+        "closed by the CSMS: 1000 (OK)",
+    ),
+    (lambda: ConnectionClosedError(Close(1000, ""), None), "closed by the CSMS: 1000 (OK)"),
+    (
+        lambda: ConnectionClosedError(None, Close(1009, "frame with 2 bytes exceeds limit of 1 bytes")),
+        f"the CSMS sent a message of more than {MAX_SIZE} bytes",
+    ),
+    (
+        lambda: ConnectionClosedError(None, Close(1002, "reserved bits must be 0")),
+        "closed by this side: 1002 (protocol error) reserved bits must be 0",
+    ),
+    (lambda: ConnectionClosedError(None, None), "connection lost without a close frame"),
+    (
+        lambda: caused(ConnectionClosedError(None, None), ConnectionResetError(104, "reset")),
+        "connection lost without a close frame: connection reset by peer",
+    ),
+    (lambda: KeyError("x"), "KeyError('x')"),
+]
+
+
+@pytest.mark.parametrize(("make", "reason"), REASONS, ids=[reason for _, reason in REASONS])
+def test_every_failure_has_a_reason_in_words(make: Callable[[], BaseException], reason: str) -> None:
+    assert reason_of(make()) == reason
