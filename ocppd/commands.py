@@ -65,7 +65,7 @@ class Command:
 
     @classmethod
     def of(cls, name: str, handler: Handler) -> Command:
-        """The command that runs `handler`; `places` maps `evse` and `connector` to whether they must be known."""
+        """The command that runs `handler`; `places` tells of `evse` and `connector` if they must be known."""
         hints = get_type_hints(handler, localns={"Station": object}, include_extras=True)
         _, *rest = inspect.signature(handler).parameters.values()
         places = {it.name: it.default is it.empty for it in rest if it.name in ("evse", "connector")}
@@ -162,6 +162,11 @@ class Commands:
         near = get_close_matches(name, self.by_name, n=3)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise CommandError("unknown_command", f"there is no command {name[:40]!r}{hint}", {"nearest": near})
+
+    def is_trigger(self, name: str) -> bool:
+        """Whether a bare payload says nothing to that command but to do it."""
+        command = self.by_name.get(name)
+        return command is not None and command.primary is None
 
     def bind(
         self, name: str, payload: Payload, state: State, evse: int | None = None, connector: int | None = None

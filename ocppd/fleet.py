@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -79,6 +79,19 @@ class Mirror(Protocol):
 
     def answered(self, answer: Answer) -> None:
         """The outcome of a command."""
+
+
+class Nobody:
+    """The mirror of a daemon without a broker."""
+
+    def changed(self, station: Station) -> None:
+        """Nobody looks."""
+
+    def happened(self, station: Station, event: Event) -> None:
+        """Nobody listens."""
+
+    def answered(self, answer: Answer) -> None:
+        """Nobody has asked."""
 
 
 class Fleet:
@@ -174,8 +187,8 @@ class Fleet:
 
     def command(
         self, request: Request, payload: Payload, evse: int | None = None, connector: int | None = None
-    ) -> list[str]:
-        """Run a command at a place; the answer goes to the mirror. Returns warnings for it.
+    ) -> None:
+        """Run a command at a place; the answer goes to the mirror.
 
         Raises:
             CommandError: the command could not even be begun.
@@ -184,10 +197,15 @@ class Fleet:
         if station is None:
             raise CommandError("unknown_station", f"there is no station {request.station!r} here")
         bound = self.commands.bind(request.command, payload, station.state, evse, connector)
-        request.evse, request.connector = bound.evse, bound.connector
+        request.evse, request.connector, request.warnings = bound.evse, bound.connector, bound.warnings
         station.command(self._clock.time(), request, bound.arguments)
         self._collect(station)
-        return bound.warnings
+
+    def tell(self, station: str, name: str, **data: Any) -> None:
+        """An event around a station that is none of its own doing."""
+        it = self.stations[station]
+        it.tell(self._clock.time(), name, data)
+        self._collect(it)
 
     def run_due(self) -> None:
         """Wake every station whose time has come."""
@@ -237,6 +255,7 @@ class Fleet:
         link = self._links.get(station.id)
         if link is not None:
             for frame in out.frames:
+                log.debug("ocpp.sent", station=station.id, frame=frame.split(",", 3)[:3])
                 link.send(frame)
             for order in out.orders:
                 _obey(link, order)

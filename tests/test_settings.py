@@ -23,9 +23,9 @@ from ocppd.core.description import (
     Tls,
     Token,
 )
-from ocppd.presets import parse_name, parse_variable, spell
+from ocppd.settings.presets import parse_name, parse_variable, spell
 from ocppd.settings import Settings, SettingsError, describe_station, json_schema, load
-from ocppd.station_templates import Templates
+from ocppd.settings.templates import Templates
 
 CHECKOUT = Path(__file__).parent.parent
 SECRET = "only-for-tests-0001"

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
     from ocppd.core.description import Hardware
 
 
 @dataclass(slots=True)
-class Fault:
+class Kept:
+    """What a state file may hold; a misspelt key in one is an error, and not a default."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+
+@dataclass(slots=True)
+class Fault(Kept):
     """A defect as `fault` reported it; `component` is the part that has it, `until` when it heals itself."""
 
     code: str
@@ -27,7 +34,7 @@ class Fault:
 
 
 @dataclass(slots=True)
-class Connector:
+class Connector(Kept):
     """`status` is what was told to all who listen, `reported` what the CSMS was told; None: tell it anew."""
 
     plugged: bool = False
@@ -39,7 +46,7 @@ class Connector:
 
 
 @dataclass(slots=True)
-class Car:
+class Car(Kept):
     """The car at an EVSE. It takes energy from `ready_at` on: None until it has been offered some."""
 
     soc: float = 20.0
@@ -53,7 +60,7 @@ class Car:
 
 
 @dataclass(slots=True)
-class Meter:
+class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
     `power_w` and `voltage_v` are what a command has set them to, None where the simulation decides.
@@ -66,7 +73,7 @@ class Meter:
 
 
 @dataclass(slots=True)
-class Authorization:
+class Authorization(Kept):
     """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it."""
 
     token: dict[str, Any]
@@ -77,7 +84,7 @@ class Authorization:
 
 
 @dataclass(slots=True)
-class Transaction:
+class Transaction(Kept):
     """A running transaction; `seq_no` is the next to be used (E01.FR.07).
 
     `begin` and `samples` are MeterValueTypes kept for the Ended message (E06.FR.11), `stopped_reason` is
@@ -101,7 +108,7 @@ class Transaction:
 
 
 @dataclass(slots=True)
-class Evse:
+class Evse(Kept):
     """`points` are the TxStartPoint conditions that held when last looked at (E01, E06)."""
 
     connectors: list[Connector] = field(default_factory=list)
@@ -116,7 +123,7 @@ class Evse:
 
 
 @dataclass(slots=True)
-class QueuedCall:
+class QueuedCall(Kept):
     """A CALL on its way to the CSMS. `context` is what its sender wants to know when the answer comes."""
 
     action: str
@@ -132,7 +139,7 @@ class QueuedCall:
 
 
 @dataclass(slots=True)
-class Outbox:
+class Outbox(Kept):
     """The calls that wait, in order, and the one that is out (Part 4, 4.1.1)."""
 
     queue: list[QueuedCall] = field(default_factory=list)
@@ -142,7 +149,7 @@ class Outbox:
 
 
 @dataclass(slots=True)
-class Csms:
+class Csms(Kept):
     """The connection: `since` it is up, or `offline_since` it is down; the rest tells of the attempts."""
 
     connected: bool = False
@@ -155,7 +162,7 @@ class Csms:
 
 
 @dataclass(slots=True)
-class Boot:
+class Boot(Kept):
     """`due` is the BootReason of a notification that the CSMS has not accepted yet (B01 to B03)."""
 
     due: str | None = "PowerUp"
@@ -164,7 +171,7 @@ class Boot:
 
 
 @dataclass(slots=True)
-class Request:
+class Request(Kept):
     """A command from outside: what its answer must say. `id` is the asker's, `key` the daemon's own."""
 
     key: int
@@ -177,10 +184,11 @@ class Request:
     received: float = 0.0
     wait: bool = True
     timeout_s: float = 30.0
+    warnings: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
-class Reset:
+class Reset(Kept):
     """A reset to come: its ResetType, the BootReason it will give, and the latest moment for it."""
 
     type: str
@@ -189,7 +197,7 @@ class Reset:
 
 
 @dataclass(slots=True)
-class Report:
+class Report(Kept):
     """A report that is being sent page by page: the slots to come start at `next`."""
 
     request_id: int
@@ -199,10 +207,15 @@ class Report:
 
 
 @dataclass(slots=True)
-class State:
-    """One station. `settings` describe it where the configuration does not."""
+class State(Kept):
+    """One station.
 
-    settings: dict[str, Any] | None = None
+    `settings` describe it where the configuration does not, with the keys of `stations[]` there;
+    `configured` tells that the configuration does, so that it is not started once it is gone from there.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    configured: bool = False
     power: bool = True
     network: bool = True
     wanted: bool = True

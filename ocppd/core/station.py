@@ -187,6 +187,16 @@ class Station:
             self._react()
         self._end()
 
+    def tell(self, now: float, name: str, data: dict[str, Any]) -> None:
+        """Something that happened around the station, for whoever listens."""
+        self._begin(now, "daemon")
+        self.emit(name, **data)
+        self._end()
+
+    def look(self, now: float) -> None:
+        """Bring meters up to `now`; nothing else happens, and nothing comes out."""
+        self._begin(now, "")
+
     def drain(self) -> Outputs:
         """What has come out since the last time."""
         out, self._out = self._out, Outputs()
@@ -346,21 +356,14 @@ class Station:
         else:
             self._out.answers.append(Answer(request, done=outcome))
 
-    def chance(self) -> float:
-        """A random number in 0..1."""
-        return self._bits(53) / 2**53
-
     def uuid(self) -> str:
         """A random UUID (version 4)."""
-        return str(UUID(int=self._bits(128), version=4))
-
-    # Details
-
-    def _bits(self, count: int) -> int:
         # The state keeps one number instead of a generator, so that a reloaded station draws the same.
         generator = random.Random(self.state.seed)  # noqa: S311 - a simulation, not a secret
         self.state.seed = generator.getrandbits(64)
-        return generator.getrandbits(count)
+        return str(UUID(int=generator.getrandbits(128), version=4))
+
+    # Details
 
     def _next_message_id(self) -> str:
         """Unique for this identity for ever: the nonce is drawn when the state is made (Part 4, 4.1.4)."""

@@ -355,11 +355,12 @@ class Link:
         if ws is None:
             return
         try:
-            await self._serve(ws)
+            if self._bye is None:  # else it was said in the very turn in which the handshake ended
+                await self._serve(ws)
         finally:
             ws.transport.abort()
 
-    async def _connect(self) -> _Connection | None:
+    async def _connect(self) -> _Connection:
         async with self._handshakes:
             endpoint = self._endpoint = self._listener.endpoint(self._station)
             try:
@@ -382,9 +383,6 @@ class Link:
             except ws_errors.NegotiationError as exc:
                 offered = ", ".join(endpoint.protocols)
                 raise LinkError(f"the CSMS accepted none of {offered} ({exc})") from exc
-        if self._bye is not None:  # said in the very turn of the loop in which the handshake ended
-            ws.transport.abort()
-            return None
         return cast("_Connection", ws)
 
     async def _serve(self, ws: _Connection) -> None:

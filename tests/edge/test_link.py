@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 import trustme
@@ -30,7 +30,7 @@ from websockets.exceptions import (
     ProtocolError,
 )
 from websockets.frames import Close
-from websockets.http11 import Response
+from websockets.http11 import Request, Response
 
 import ocppd
 from ocppd.core.description import Tls
@@ -144,8 +144,8 @@ async def csms(port: int = 0, **more: Any) -> AsyncIterator[Csms]:
         accepted.put_nowait(connection)
         await connection.wait_closed()
 
-    options = {"subprotocols": ["ocpp2.0.1"], "ping_interval": None, "close_timeout": 0.2} | more
-    async with serve(handler, "127.0.0.1", port, **options) as server:
+    options: dict[str, Any] = {"subprotocols": ["ocpp2.0.1"], "ping_interval": None, "close_timeout": 0.2}
+    async with serve(handler, "127.0.0.1", port, **options | more) as server:
         yield Csms(server, accepted)
 
 
@@ -183,6 +183,9 @@ class Wire:
             mask = await self.reader.readexactly(4)
             masked = await self.reader.readexactly(length & 0x7F)
         return kind, bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))
+
+    def pause_reading(self) -> None:
+        cast("asyncio.Transport", self.writer.transport).pause_reading()
 
     async def is_silent(self) -> bool:
         """True if nothing comes for a while: neither data nor an end."""
@@ -235,6 +238,12 @@ async def raw_csms() -> AsyncIterator[RawCsms]:
         await raw.hang_up()
 
 
+async def turns(number: int) -> None:
+    """Let the event loop turn so many times."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+
+
 @contextlib.asynccontextmanager
 async def wired() -> AsyncIterator[tuple[RawCsms, Wire, Bench]]:
     """A raw CSMS, its end of an established connection, and the link at the other end."""
@@ -247,8 +256,9 @@ async def wired() -> AsyncIterator[tuple[RawCsms, Wire, Bench]]:
 
 
 def endpoint_of(port: int, scheme: str = "ws", host: str = "127.0.0.1", **more: Any) -> Endpoint:
-    options = {"identity": "CP001", "protocols": ("ocpp2.0.1",), "tls": Tls(), "backoff": BACKOFF} | more
-    return Endpoint(url=f"{scheme}://{host}:{port}/ocpp/CP001", **options)
+    url = f"{scheme}://{host}:{port}/ocpp/CP001"
+    endpoint = Endpoint(url=url, identity="CP001", protocols=("ocpp2.0.1",), tls=Tls(), backoff=BACKOFF)
+    return replace(endpoint, **more)
 
 
 @pytest.fixture
@@ -256,6 +266,11 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def request_of(connection: ServerConnection) -> Request:
+    assert connection.request is not None
+    return connection.request
 
 
 # Connecting
@@ -267,7 +282,7 @@ async def test_the_handshake_offers_the_subprotocols_and_names_the_program() -> 
         linking(endpoint_of(server.port, protocols=("ocpp2.1", "ocpp2.0.1"))) as bench,
     ):
         assert await bench.hears() == CONNECTED
-        headers = (await server.accepts()).request.headers
+        headers = request_of(await server.accepts()).headers
     assert headers["Sec-WebSocket-Protocol"] == "ocpp2.1, ocpp2.0.1"
     assert headers["User-Agent"] == f"ocppd/{ocppd.__version__}"
     assert "Sec-WebSocket-Extensions" not in headers
@@ -285,7 +300,7 @@ async def test_a00_fr_203_basic_auth_is_identity_and_password_in_utf_8_beside_an
         )
         async with linking(endpoint) as bench:
             assert await bench.hears() == CONNECTED
-            request = (await server.accepts()).request
+            request = request_of(await server.accepts())
     assert request.path == "/ocpp/CP%2B1"
     scheme, _, credentials = request.headers["Authorization"].partition(" ")
     assert scheme == "Basic"
@@ -295,9 +310,11 @@ async def test_a00_fr_203_basic_auth_is_identity_and_password_in_utf_8_beside_an
 async def test_nothing_connects_until_it_is_wanted() -> None:
     async with csms() as server:
         bench = Bench(endpoint_of(server.port))
+        await turns(2)
         bench.link.want(True)
         bench.link.want(False)
-        await asyncio.sleep(0)
+        await turns(2)
+        assert bench.ear.asked == 0
         bench.link.want(True)
         assert await bench.hears() == CONNECTED
         assert bench.ear.asked == 1
@@ -397,7 +414,7 @@ async def test_an_oversize_message_closes_with_1009_and_the_link_reconnects() ->
 
 async def test_a_csms_that_does_not_read_loses_the_connection() -> None:
     async with wired() as (_server, wire, bench):
-        wire.writer.transport.pause_reading()
+        wire.pause_reading()
         for _ in range(64):
             bench.link.send("x" * MAX_SIZE)
         assert await bench.hears() == ("disconnected", "the CSMS does not read", 0, 6.0)
@@ -570,7 +587,7 @@ async def test_want_false_ends_a_back_off_and_want_true_starts_over(closed_port:
         bench.clock.wake()
         assert (await bench.hears())[2:] == (2, 7.0)
         bench.link.want(False)
-        await asyncio.sleep(0)
+        await turns(1)
         bench.link.want(True)
         assert (await bench.hears())[2:] == (1, 6.0)
 
@@ -614,14 +631,75 @@ async def test_close_cuts_a_long_reason_and_refuses_a_bad_code() -> None:
         assert peer.close_reason == "ü" * 61
 
 
-async def test_a_csms_that_does_not_answer_a_close_is_cut_off() -> None:
+async def test_a_csms_that_neither_reads_nor_answers_a_close_is_cut_off() -> None:
     async with wired() as (server, wire, bench):
+        wire.pause_reading()
+        bench.link.send("x" * 5 * 2**20)  # partly in the kernel's buffers, partly in ours
         bench.link.close(1000, "bye")
-        assert (await bench.hears())[0] == "disconnected"
-        assert await wire.frame() == (CLOSE, struct.pack("!H", 1000) + b"bye")
-        await wire.end()
+        assert await bench.hears() == ("disconnected", "closed by the station: 1000 bye", 0, 0.0)
         await (await server.accepts()).upgrade()
         assert await bench.hears() == CONNECTED
+
+
+@pytest.mark.parametrize("order", ["want", "close", "freeze"])
+async def test_an_order_in_any_moment_of_a_handshake_leaves_no_connection_behind(order: str) -> None:
+    orders = {
+        "want": lambda link: link.want(False),
+        "close": lambda link: (link.want(False), link.close(1000, "")),
+        "freeze": lambda link: link.freeze(),
+    }
+    async with csms() as server:
+        for number in range(40):
+            async with linking(endpoint_of(server.port)) as bench:
+                await turns(number)
+                told_before = not bench.ear.heard.empty()
+                orders[order](bench.link)
+                await turns(20)
+                heard = [bench.ear.heard.get_nowait()[0] for _ in range(bench.ear.heard.qsize())]
+                assert heard == (["connected", "disconnected"] if told_before else [])
+        assert told_before, "the handshake takes more turns than this test looks at"
+
+
+@pytest.mark.parametrize("order", ["want", "close", "freeze", "ping"])
+async def test_an_order_in_any_moment_of_a_loss_is_told_once(order: str) -> None:
+    orders = {
+        "want": lambda link: link.want(False),
+        "close": lambda link: link.close(1000, ""),
+        "freeze": lambda link: link.freeze(),
+        "ping": lambda link: (link.ping(), link.ping()),
+    }
+    async with csms() as server:
+        for number in range(12):
+            async with linking(endpoint_of(server.port)) as bench:
+                assert await bench.hears() == CONNECTED
+                (await server.accepts()).transport.abort()
+                await turns(number)
+                orders[order](bench.link)
+                bench.link.thaw()
+                assert (await bench.hears())[0] == "disconnected"
+                await turns(20)
+                assert bench.ear.heard.empty() or await bench.hears() == CONNECTED
+
+
+async def test_two_orders_in_successive_turns() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        assert await bench.hears() == CONNECTED
+        bench.link.want(False)
+        await turns(1)
+        bench.link.close(1000, "")
+        assert await bench.hears() == ("disconnected", "closed by the station: 1000", 0, None)
+
+
+async def test_an_order_out_of_the_listener_ends_the_back_off_before_it_begins(closed_port: int) -> None:
+    async with linking(endpoint_of(closed_port)) as bench:
+        tell = bench.ear.disconnected
+
+        def disconnected(station: str, reason: str, failures: int, retry_in: float | None) -> None:
+            bench.ear.disconnected = tell  # type: ignore[method-assign]
+            bench.link.close(1000, "")
+
+        bench.ear.disconnected = disconnected  # type: ignore[method-assign]
+        assert await bench.hears() == ("disconnected", "connection refused", 1, 6.0)
 
 
 async def test_cancelling_closes_with_1001() -> None:

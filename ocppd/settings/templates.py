@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from ocppd.config_check import nearest, validated
-from ocppd.config_files import Layer, parse, read_file
-from ocppd.station_settings import KindSettings
+from ocppd.settings.check import nearest, validated
+from ocppd.settings.files import Layer, parse, read_file
+from ocppd.settings.station import KindSettings
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, WithJsonSchema, field_validator
 
 from ocppd.core.description import Preset
-from ocppd.section import Section
+from ocppd.settings.section import Section
 
 # Names are identifierStrings. Instances are less strict: vendor ids and `<message>.<field>` are among them.
 _NAME = re.compile(r"(?P<name>[A-Za-z0-9*\-_=:+|@.]{1,50})(?:\[(?P<instance>[^\[\]]{1,50})\])?")

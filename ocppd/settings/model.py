@@ -1,9 +1,6 @@
 """The configuration: sections, defaults, where they are read from, and the stations they describe.
 
-    load() → layers (config_files) → Settings (config_check) → station_descriptions() → the core's dataclasses
-
-The sections of a station stand in `station_settings`, templates in `station_templates`, the device model
-in `presets`.
+    load() → layers (files) → Settings (check) → station_descriptions() → the core's dataclasses
 """
 
 from __future__ import annotations
@@ -16,11 +13,11 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from ocppd.config_check import Loc, Problem, refuse, validated
-from ocppd.config_files import Layer, SettingsError, Tree, merge, read_environment, read_file
+from ocppd.settings.check import Loc, Problem, refuse, validated
+from ocppd.settings.files import Layer, SettingsError, Tree, merge, read_environment, read_file
 from ocppd.core.description import Csms, Hardware, StationDescription
-from ocppd.section import Section, TlsSettings, WithPassword
-from ocppd.station_settings import (
+from ocppd.settings.section import Section, TlsSettings, WithPassword
+from ocppd.settings.station import (
     CsmsSettings,
     FleetSettings,
     KindSettings,
@@ -28,7 +25,7 @@ from ocppd.station_settings import (
     TokenSettings,
     default_serial,
 )
-from ocppd.station_templates import Templates
+from ocppd.settings.templates import Templates
 
 __all__ = ["Settings", "SettingsError", "describe_station", "json_schema", "load"]
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ocppd.edge.topics import (
+from ocppd.edge.mqtt.topics import (
     LEAVES,
     Kind,
     Scope,

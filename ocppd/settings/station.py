@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ocppd.core.description import Car, Connector, Csms, Evse, Hardware, Preset, Token
-from ocppd.presets import PresetSettings, Value, VariableKey, preset
-from ocppd.section import Section, TlsSettings, WithPassword
+from ocppd.settings.presets import PresetSettings, Value, VariableKey, preset
+from ocppd.settings.section import Section, TlsSettings, WithPassword
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ocppd.config_check import Problem
+    from ocppd.settings.check import Problem
 
 # The defaults of the core are the defaults of the configuration.
 _CAR, _CONNECTOR, _EVSE, _HARDWARE, _CSMS = Car(), Connector(), Evse(), Hardware(), Csms()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from ocppd.config_files import Layer, SettingsError, merge_layers
+from ocppd.settings.files import Layer, SettingsError, merge_layers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

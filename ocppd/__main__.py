@@ -1,0 +1,5 @@
+"""`python -m ocppd` is `ocppd`."""
+
+from ocppd.cli import app
+
+app()

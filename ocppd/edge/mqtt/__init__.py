@@ -1,0 +1,11 @@
+"""The MQTT edge: commands in, answers, events and the retained mirror out.
+
+topics      what a topic is about, and back
+inbox       a message becomes a command, its outcome an answer
+mirror      a changed station becomes retained messages
+connection  the broker: connect, subscribe, publish, reconnect
+"""
+
+from ocppd.edge.mqtt.connection import Broker, Mqtt
+
+__all__ = ["Broker", "Mqtt"]

@@ -1,0 +1,91 @@
+"""The retained mirror: what differs from what was shown last is shown anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from ocppd.core import views
+from ocppd.core.times import format_time
+from ocppd.edge.mqtt.outgoing import Message, message
+from ocppd.edge.mqtt.topics import Scope, state_topic
+
+if TYPE_CHECKING:
+    from ocppd.core.station import Station
+
+Content = dict[str, Any] | str
+
+# Changes of these alone are no reason to publish: they count events, or time.
+_FLEETING = ("seq", "seconds", "energy_wh")
+
+
+class Mirror:
+    """The topics of all stations, and what stands there.
+
+    `daemon` and `boot` complete the payloads; `meter_interval` is the shortest time, in seconds, between
+    two messages of one meter.
+    """
+
+    def __init__(self, base: str, daemon: str, boot: str, meter_interval: float) -> None:
+        self._base = base
+        self._daemon = daemon
+        self._boot = boot
+        self._meter_interval = meter_interval
+        self._shown: dict[str, Content] = {}
+        self._metered: dict[str, float] = {}
+
+    def forget(self) -> None:
+        """Show everything anew: the broker may have forgotten."""
+        self._shown.clear()
+        self._metered.clear()
+
+    def messages(self, st: Station, now: float) -> Iterator[Message]:
+        """What is to be published of the station at `now`, in epoch seconds."""
+        scope = Scope("station", st.id)
+        availability = "online" if st.state.power else "offline"
+        yield from self._differing(state_topic(self._base, scope, "availability"), availability, now, qos=1)
+        station = views.station_state(st) | {"daemon": self._daemon, "boot": self._boot}
+        yield from self._differing(state_topic(self._base, scope), station, now)
+        for number, evse in st.evses():
+            yield from self._differing(
+                state_topic(self._base, Scope("evse", st.id, number)), views.evse_state(st, number), now
+            )
+            yield from self.meter(st, number, now)
+            for connector in range(1, len(evse.connectors) + 1):
+                yield from self._connector(st, number, connector, now)
+
+    def meter(self, st: Station, number: int, now: float) -> Iterator[Message]:
+        """The meter of an EVSE, unless it was shown less than the interval ago."""
+        topic = state_topic(self._base, Scope("evse", st.id, number), "meter")
+        if now - self._metered.get(topic, 0.0) < self._meter_interval:
+            return
+        for found in self._differing(topic, views.meter(st, number), now, exact=True):
+            self._metered[topic] = now
+            yield found
+
+    def running(self, st: Station, number: int, now: float) -> Iterator[Message]:
+        """The state of an EVSE whose transaction goes on, with its time and energy of now."""
+        topic = state_topic(self._base, Scope("evse", st.id, number))
+        yield from self._differing(topic, views.evse_state(st, number), now, exact=True)
+
+    def _connector(self, st: Station, number: int, connector: int, now: float) -> Iterator[Message]:
+        scope = Scope("connector", st.id, number, connector)
+        view = views.connector_state(st, number, connector)
+        yield from self._differing(state_topic(self._base, scope), view, now)
+        yield from self._differing(state_topic(self._base, scope, "status"), view["status"], now, qos=1)
+
+    def _differing(
+        self, topic: str, content: Content, now: float, *, qos: int = 0, exact: bool = False
+    ) -> Iterator[Message]:
+        shown = self._shown.get(topic)
+        if shown is not None and _same(shown, content, exact=exact):
+            return
+        self._shown[topic] = content
+        stamped = content if isinstance(content, str) else content | {"ts": format_time(now)}
+        yield message(topic, stamped, qos, retain=True)
+
+
+def _same(one: Any, other: Any, *, exact: bool) -> bool:
+    if exact or not (isinstance(one, dict) and isinstance(other, dict)):
+        return bool(one == other)
+    return all(key in _FLEETING or _same(value, other.get(key), exact=False) for key, value in one.items())
