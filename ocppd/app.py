@@ -3,74 +3,90 @@
 from __future__ import annotations
 
 import asyncio
-import random
-import secrets
 import signal
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import structlog
 
 from ocppd import __version__, blocks
-from ocppd.clock import Clock, RealClock
-from ocppd.core.state import State
-from ocppd.edge.link import Link, LinkError, tls_context
-from ocppd.edge.mqtt import Broker, Mqtt
+from ocppd.clock import RealClock
+from ocppd.daemon import Daemon
+from ocppd.edge import systemd
+from ocppd.edge.link import LinkError, tls_context
+from ocppd.edge.metrics import serve_metrics
+from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target
 from ocppd.edge.store import Store
 from ocppd.fleet import Fleet, Nobody
-from ocppd.settings import Settings, SettingsError, describe_station
+from ocppd.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
-    from ocppd.core.description import StationDescription
+    from ocppd.clock import Clock
+    from ocppd.core.state import State
 
 log = structlog.get_logger()
 
-# Stations that are in the handshake with their CSMS at the same time.
-_HANDSHAKES = 100
 # How precise timers are, in real seconds: what falls due within one tick is done together.
 _TICK = 0.05
-# The time that a clean stop may take.
+# The time that each part of a clean stop may take, and how long to wait for the broker at the start.
 _FAREWELL = 10.0
+_SURVEY = 3.0
+
+Load = Callable[[], Settings]
 
 
-@dataclass(slots=True)
-class Daemon:
-    """The parts of a daemon, wired, and nothing started yet."""
+class Saver:
+    """When states are saved: at once, or, with an interval, the latest of each from time to time."""
 
-    settings: Settings
-    clock: Clock
-    store: Store
-    fleet: Fleet
-    mqtt: Mqtt | None
-    links: dict[str, Link] = field(default_factory=dict)
-    unsaved: dict[str, State] = field(default_factory=dict)
+    def __init__(self, store: Store, interval: float) -> None:
+        self._store = store
+        self._interval = interval
+        self._unsaved: dict[str, State] = {}
+
+    def save(self, states: dict[str, State]) -> None:
+        """These have changed."""
+        if self._interval:
+            self._unsaved |= states
+        else:
+            self._store.save(states)
+
+    def flush(self) -> None:
+        """Save what is still unsaved."""
+        unsaved, self._unsaved = self._unsaved, {}
+        self._store.save(unsaved)
+
+    async def run(self) -> None:
+        """Save every interval, for ever; returns at once without one."""
+        while self._interval:
+            await asyncio.sleep(self._interval)
+            self.flush()
 
 
-def build(settings: Settings) -> Daemon:
+def build(settings: Settings) -> tuple[Daemon, Saver]:
     """Wire a daemon and load the last state.
 
     Raises:
-        SettingsError: settings that do not describe a station.
+        SettingsError: settings that do not describe a station, or a broker.
         StoreError: an unusable state file.
     """
     clock = RealClock(settings.clock.rate)
     store = Store(settings.state.path)
+    saver = Saver(store, settings.state.save_interval)
     mqtt = _mqtt(settings, clock)
-    unsaved: dict[str, State] = {}
     fleet = Fleet(
         clock,
         blocks.handlers(),
         mqtt or Nobody(),
-        unsaved.update if settings.state.save_interval else store.save,
+        saver.save,
         lambda flush: asyncio.get_running_loop().call_soon(flush),
     )
+    daemon = Daemon(settings, clock, fleet, store, mqtt)
     if mqtt is not None:
-        mqtt.serve(fleet)
-    daemon = Daemon(settings, clock, store, fleet, mqtt, unsaved=unsaved)
-    _populate(daemon)
-    return daemon
+        mqtt.serve(fleet, daemon)
+    daemon.populate()
+    return daemon, saver
 
 
 def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
@@ -90,93 +106,103 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
         base=mqtt.base_topic,
         meter_interval=mqtt.meter_interval,
         response_topics=tuple(mqtt.response_topics),
+        inputs=tuple(
+            Input(
+                topic=it.topic,
+                scope=parse_target(it.target),
+                path=tuple(it.path.split(".")) if it.path else (),
+                command=it.command,
+                map=it.map,
+            )
+            for it in mqtt.inputs
+        ),
     )
     return Mqtt(clock, broker, daemon=settings.daemon.id, boot=uuid4().hex)
 
 
-def _populate(daemon: Daemon) -> None:
-    """Every station of the configuration, then those that stand in the state file alone."""
-    states = daemon.store.load()
-    for description in daemon.settings.station_descriptions():
-        state = states.pop(description.id, None) or State()
-        state.configured = True
-        _add(daemon, description, state)
-    for name, state in states.items():
-        if state.configured:
-            log.warning("state.orphan", station=name, reason="it is no longer in the configuration")
-            continue
-        where = f"{daemon.settings.state.path}: stations.{name}.settings"
-        _add(daemon, describe_station(daemon.settings, {**state.settings, "id": name}, where), state)
+async def run(
+    settings: Settings, load: Load | None = None, ready: Callable[[Daemon], None] = lambda _: None
+) -> None:
+    """Run a daemon until SIGTERM or SIGINT.
 
-
-def _add(daemon: Daemon, description: StationDescription, state: State) -> None:
-    try:
-        daemon.fleet.add(description, state, secrets.randbits(64))
-    except ValueError as error:
-        raise SettingsError(f"station {description.id}: {error}") from None
-
-
-async def run(settings: Settings, ready: Callable[[Daemon], None] = lambda _: None) -> None:
-    """Run a daemon until SIGTERM or SIGINT; `ready` is told when it has started."""
-    daemon = build(settings)
+    `load` reads the settings anew on SIGHUP; `ready` is told when all stations have started.
+    """
+    daemon, saver = build(settings)
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    log.info("daemon.started", version=__version__, stations=len(daemon.fleet.stations))
-    async with asyncio.TaskGroup() as group:
-        edges = [
-            group.create_task(_timers(daemon), name="timers"),
-            group.create_task(_saves(daemon), name="store"),
-        ]
-        if daemon.mqtt is not None:
-            edges.append(group.create_task(daemon.mqtt.run(), name="mqtt"))
-        links = group.create_task(_links(daemon), name="links")
-        ready(daemon)
-        await stop.wait()
-        log.info("daemon.stopping")
-        await _stop(daemon, links, edges)
+    _on_signals(daemon, stop, load)
+    with _metrics(daemon):
+        async with asyncio.TaskGroup() as group:
+            edges = [group.create_task(_timers(daemon), name="timers")]
+            edges.append(group.create_task(saver.run(), name="store"))
+            if daemon.mqtt is not None:
+                edges.append(group.create_task(daemon.mqtt.run(), name="mqtt"))
+                await _wait_for_survey(daemon.mqtt)
+            links = group.create_task(daemon.run_links(), name="links")
+            edges.append(group.create_task(systemd.watchdog(), name="watchdog"))
+            log.info("daemon.started", version=__version__, stations=len(daemon.fleet.stations))
+            systemd.notify("READY=1")
+            ready(daemon)
+            await stop.wait()
+            log.info("daemon.stopping")
+            systemd.notify("STOPPING=1")
+            await _stop(daemon, saver, links, edges)
     log.info("daemon.stopped")
 
 
-async def _links(daemon: Daemon) -> None:
-    """The link of every station, in one task each."""
-    handshakes = asyncio.Semaphore(_HANDSHAKES)
-    boots = daemon.settings.state.on_start == "power_up"
-    async with asyncio.TaskGroup() as group:
-        for station in list(daemon.fleet.stations.values()):
-            link = Link(station.id, daemon.fleet, daemon.clock, handshakes, random.random)
-            daemon.links[station.id] = link
-            group.create_task(link.run(), name=f"link[{station.id}]")
-            daemon.fleet.start(station, link, boots=boots)
+def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
+    address = daemon.settings.daemon.metrics
+    return serve_metrics(address, daemon.health) if address else nullcontext()
+
+
+def _on_signals(daemon: Daemon, stop: asyncio.Event, load: Load | None) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    if load is not None:
+        loop.add_signal_handler(signal.SIGHUP, _reload, daemon, load)
+
+
+def _reload(daemon: Daemon, load: Load) -> None:
+    """Follow the changed configuration, or go on with the old one where it is wrong."""
+    systemd.notify_reloading()
+    try:
+        daemon.reload(load())
+    except (SettingsError, ValueError) as error:
+        log.error("daemon.reload_failed", reason=str(error))  # noqa: TRY400 - the user's error, not ours
+    else:
+        log.info("daemon.reloaded", stations=len(daemon.fleet.stations))
+    systemd.notify("READY=1")
+
+
+async def _wait_for_survey(mqtt: Mqtt) -> None:
+    """Learn first whether another daemon has one of our stations; but no broker is no reason not to start."""
+    try:
+        async with asyncio.timeout(_SURVEY):
+            await mqtt.surveyed.wait()
+    except TimeoutError:
+        log.warning("mqtt.not_surveyed", reason="the broker does not answer; the stations start without it")
 
 
 async def _timers(daemon: Daemon) -> None:
+    """Run what is due, and note by how much the loop is late."""
+    loop = asyncio.get_running_loop()
     while True:
         daemon.fleet.run_due()
+        before = loop.time()
         await asyncio.sleep(_TICK)
+        late = loop.time() - before - _TICK
+        daemon.loop_lag_s = max(late, daemon.loop_lag_s * 0.99)  # the worst of late, slowly forgotten
 
 
-async def _saves(daemon: Daemon) -> None:
-    """With a save interval: what has changed since the last time."""
-    while interval := daemon.settings.state.save_interval:
-        await asyncio.sleep(interval)
-        _save(daemon)
-
-
-def _save(daemon: Daemon) -> None:
-    unsaved = dict(daemon.unsaved)
-    daemon.unsaved.clear()
-    daemon.store.save(unsaved)
-
-
-async def _stop(daemon: Daemon, links: asyncio.Task[None], edges: list[asyncio.Task[None]]) -> None:
+async def _stop(
+    daemon: Daemon, saver: Saver, links: asyncio.Task[None], edges: list[asyncio.Task[None]]
+) -> None:
     """No more commands, sockets closed, state saved, `offline` said; in this order and in bounded time."""
     if daemon.mqtt is not None:
         daemon.mqtt.refuse_commands()
     await _end(links)
     daemon.fleet.flush()
-    daemon.store.save({station.id: station.state for station in daemon.fleet.stations.values()})
+    saver.flush()
     for edge in reversed(edges):
         await _end(edge)
 
@@ -186,4 +212,3 @@ async def _end(task: asyncio.Task[None]) -> None:
     _, late = await asyncio.wait([task], timeout=_FAREWELL)
     if late:
         log.warning("daemon.task_hangs", task=task.get_name())
-

@@ -8,9 +8,11 @@ from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
+import orjson
 import typer
 
 from ocppd import __version__, log
+from ocppd.edge.mqtt import TargetError, parse_target
 from ocppd.edge.store import StoreError
 from ocppd.settings import Settings, SettingsError, load
 
@@ -28,7 +30,7 @@ Config = Annotated[
         "--config",
         "-c",
         metavar="FILE",
-        help="Settings; later files override earlier ones. Default: config/ocppd.yaml, /etc/ocppd/ocppd.yaml.",
+        help="Settings; later files win. Default: config/ocppd.yaml, then /etc/ocppd/ocppd.yaml.",
         show_default=False,
     ),
 ]
@@ -57,7 +59,7 @@ def run(config: Config = None) -> None:
     settings = _load(config)
     log.configure(settings.daemon.log.level, settings.daemon.log.format)
     try:
-        run_loop(run_daemon(settings))
+        run_loop(run_daemon(settings, lambda: load(config)))
     except (SettingsError, StoreError) as error:
         _refuse(error)
 
@@ -70,10 +72,47 @@ def check(config: Config = None) -> None:
     settings = _load(config)
     log.configure("error", "console")
     try:
-        daemon = build(settings)
+        daemon, _ = build(settings)
     except (SettingsError, StoreError) as error:
         _refuse(error)
     _show(settings, [station.description for station in daemon.fleet.stations.values()])
+
+
+@app.command()
+def send(
+    target: Annotated[
+        str, typer.Argument(help="CP001, CP001/1, CP001/1/2, daemon, daemon/ID, group/NAME or all.")
+    ],
+    command: Annotated[str, typer.Argument(help="One of `ocppd commands`.")],
+    argument: Annotated[str, typer.Argument(help="Bare text, or a JSON object.")] = "",
+    config: Config = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for the answer.")] = 35.0,
+) -> None:
+    """Send one command to a running daemon and print the answer as JSON.
+
+    Exit status: 0 where the answer is ok, 1 where it is not, 3 where nobody answers.
+    """
+    from ocppd.client import send_once
+
+    settings = _load(config)
+    try:
+        scope = parse_target(f"daemon/{settings.daemon.id}" if target == "daemon" else target)
+    except TargetError as error:
+        raise typer.BadParameter(str(error), param_hint="TARGET") from None
+    answer = asyncio.run(send_once(settings, scope, command, argument, timeout))
+    if answer is None:
+        typer.echo(f"nobody has answered at {settings.mqtt.host}:{settings.mqtt.port}", err=True)
+        raise typer.Exit(3)
+    typer.echo(orjson.dumps(answer, option=orjson.OPT_INDENT_2).decode())
+    raise typer.Exit(0 if answer.get("ok") else 1)
+
+
+@app.command()
+def commands() -> None:
+    """List every command, with its arguments as its own code declares them."""
+    from ocppd.reference import command_reference
+
+    typer.echo(command_reference())
 
 
 @app.command()

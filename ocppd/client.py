@@ -11,27 +11,13 @@ from uuid import uuid4
 import aiomqtt
 import orjson
 
+from ocppd.edge.link import tls_context
 from ocppd.edge.mqtt.topics import Scope, command_topic, response_topic
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-
-class TargetError(ValueError):
-    """A target that is none: `CP001`, `CP001/1`, `CP001/1/2`."""
-
-
-def parse_target(text: str) -> Scope:
-    """The scope that `STATION[/EVSE[/CONNECTOR]]` names.
-
-    Raises:
-        TargetError: the numbers are none.
-    """
-    name, *numbers = text.split("/")
-    if not name or len(numbers) > 2 or not all(number.isdecimal() and int(number) for number in numbers):
-        raise TargetError(f"{text!r} is no target: STATION, STATION/EVSE or STATION/EVSE/CONNECTOR")
-    kind = ("station", "evse", "connector")[len(numbers)]
-    return Scope(kind, name, *map(int, numbers))
+    from ocppd.settings import Settings
 
 
 class Client:
@@ -57,7 +43,8 @@ class Client:
         payload = orjson.dumps(argument) if isinstance(argument, dict) else argument.encode()
         await self._mqtt.publish(command_topic(self._base, scope, name), payload, qos=1)
         async with asyncio.timeout(timeout_s):
-            return await future
+            answer: dict[str, Any] = await future
+        return answer
 
     async def listen(self, heard: Callable[[str, bytes], None]) -> None:
         """Hand every message to `heard`, and answers to whoever waits for them; until the connection goes."""
@@ -96,3 +83,17 @@ async def connect(
         finally:
             listener.cancel()
             await asyncio.wait([listener])
+
+
+async def send_once(
+    settings: Settings, scope: Scope, command: str, argument: str, timeout_s: float
+) -> dict[str, Any] | None:
+    """The answer to one command, over the broker of the settings; None where nobody has answered."""
+    mqtt = settings.mqtt
+    tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
+    access: dict[str, Any] = {"username": mqtt.username, "password": mqtt.secret(), "tls_context": tls}
+    try:
+        async with connect(mqtt.host, mqtt.port, base=mqtt.base_topic, **access) as client:
+            return await client.send(scope, command, argument, timeout_s=timeout_s)
+    except (TimeoutError, aiomqtt.MqttError, OSError):
+        return None

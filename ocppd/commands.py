@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 from ocppd.core.errors import CommandError
 from ocppd.core.on import Handler, Handlers
 from ocppd.core.state import Request, State
+from ocppd.core.station import Done
 from ocppd.payload import Payload, switch
 
 # Of the MQTT API, and not built yet.
@@ -40,7 +41,8 @@ UNSUPPORTED = frozenset(
     ]
 )
 # Keys of a JSON object that belong to the asking, not to the command.
-META = frozenset({"request_id", "wait", "timeout_s", "evse", "connector"})
+META = frozenset({"request_id", "wait", "timeout_s", "evse", "connector", "sent_at", "expires_s", "spread_s"})
+_LONGEST_WAIT = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +68,16 @@ class Command:
     @classmethod
     def of(cls, name: str, handler: Handler) -> Command:
         """The command that runs `handler`; `places` tells of `evse` and `connector` if they must be known."""
-        hints = get_type_hints(handler, localns={"Station": object}, include_extras=True)
+        hints = get_type_hints(handler, localns={"Station": object, "Daemon": object}, include_extras=True)
         _, *rest = inspect.signature(handler).parameters.values()
         places = {it.name: it.default is it.empty for it in rest if it.name in ("evse", "connector")}
         return cls(name, handler, places, {it.name: it for it in rest if it.name not in places}, hints)
 
     @cached_property
     def primary(self) -> str | None:
-        """The parameter that a bare payload gives; None for a trigger."""
-        return next(iter(self.parameters), None)
+        """The parameter that a bare payload gives, no keyword-only one; None for a trigger."""
+        names = (it.name for it in self.parameters.values() if it.kind is not it.KEYWORD_ONLY)
+        return next(names, None)
 
     @cached_property
     def summary(self) -> str:
@@ -88,7 +91,7 @@ class Command:
             it.name: (self.types[it.name], ... if it.default is it.empty else it.default)
             for it in self.parameters.values()
         }
-        return create_model(self.name, __config__=ConfigDict(extra="ignore"), **fields)
+        return create_model(self.name, __config__=ConfigDict(extra="ignore", allow_inf_nan=False), **fields)
 
     def bind(self, payload: Payload) -> tuple[dict[str, Any], list[str]]:
         """The handler's arguments in `payload`, and warnings.
@@ -121,7 +124,7 @@ class Command:
         if isinstance(value, str) and _is_switch(self.types[key]):
             word = switch(value)
             if word is None:
-                raise CommandError("invalid_argument", f"{key}: {value[:40]!r} is none of ON, OFF, TOGGLE")
+                raise CommandError("invalid_argument", f"{key}: one of ON, OFF, TOGGLE")
             return word
         return value
 
@@ -141,7 +144,7 @@ def _refusal(error: ValidationError) -> CommandError:
 
 
 class Commands:
-    """All commands of a station."""
+    """All commands of a station, or of the daemon."""
 
     def __init__(self, handlers: Handlers) -> None:
         self.by_name = {
@@ -162,6 +165,17 @@ class Commands:
         near = get_close_matches(name, self.by_name, n=3)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise CommandError("unknown_command", f"there is no command {name[:40]!r}{hint}", {"nearest": near})
+
+    def run(self, name: str, subject: object, payload: Payload) -> tuple[Done, list[str]]:
+        """Run a command of `subject` that has no place; returns its outcome and warnings.
+
+        Raises:
+            CommandError: what is missing, wrong or refused.
+        """
+        command = self.find(name)
+        arguments, warnings = command.bind(payload)
+        done: Done = command.handler(subject, **arguments)
+        return done, warnings
 
     def is_trigger(self, name: str) -> bool:
         """Whether a bare payload says nothing to that command but to do it."""
@@ -244,12 +258,22 @@ def read_meta(request: Request, fields: Mapping[str, Any]) -> None:
     Raises:
         CommandError: `invalid_argument` for a bad `request_id`, `wait` or `timeout_s`.
     """
-    request_id = fields.get("request_id")
+    request_id, wait = fields.get("request_id"), fields.get("wait", True)
     if request_id is not None and not (isinstance(request_id, str) and 0 < len(request_id) <= 256):
         raise CommandError("invalid_argument", "request_id: a string of 1 to 256 characters")
-    wait, timeout_s = fields.get("wait", True), fields.get("timeout_s", request.timeout_s)
     if not isinstance(wait, bool):
         raise CommandError("invalid_argument", "wait: true or false")
-    if isinstance(timeout_s, bool) or not isinstance(timeout_s, int | float) or not 0 < timeout_s <= 3600:
-        raise CommandError("invalid_argument", "timeout_s: seconds, at most 3600")
-    request.request_id, request.wait, request.timeout_s = request_id, wait, timeout_s
+    request.request_id, request.wait = request_id, wait
+    request.timeout_s = read_seconds(fields, "timeout_s", request.timeout_s)
+
+
+def read_seconds(fields: Mapping[str, Any], key: str, default: float) -> float:
+    """The time that stands at `key`, from 0 to an hour.
+
+    Raises:
+        CommandError: `invalid_argument` for anything else.
+    """
+    said = fields.get(key, default)
+    if isinstance(said, bool) or not isinstance(said, int | float) or not 0 <= said <= _LONGEST_WAIT:
+        raise CommandError("invalid_argument", f"{key}: seconds, at most {_LONGEST_WAIT}")
+    return said

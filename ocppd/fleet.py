@@ -80,6 +80,9 @@ class Mirror(Protocol):
     def answered(self, answer: Answer) -> None:
         """The outcome of a command."""
 
+    def traced(self, station: str, way: str, frame: str) -> None:
+        """A frame that was sent (`tx`) or has come (`rx`)."""
+
 
 class Nobody:
     """The mirror of a daemon without a broker."""
@@ -93,12 +96,16 @@ class Nobody:
     def answered(self, answer: Answer) -> None:
         """Nobody has asked."""
 
+    def traced(self, station: str, way: str, frame: str) -> None:
+        """Nobody reads along."""
+
 
 class Fleet:
     """See the module.
 
     `save` gets the states that changed, by identity, and returns when they are safe. `schedule` runs `flush`
-    soon; where it runs it at once, as tests do, every input is complete when its method returns.
+    soon; where it runs it at once, as tests do, every input is complete when its method returns. The frames
+    of the stations in `traced` are shown as they are.
     """
 
     def __init__(
@@ -111,6 +118,7 @@ class Fleet:
     ) -> None:
         self.commands = Commands(handlers)
         self.stations: dict[str, Station] = {}
+        self.traced: set[str] = set()
         self._clock = clock
         self._handlers = handlers
         self._mirror = mirror
@@ -148,6 +156,16 @@ class Fleet:
         station.start(self._clock.time(), boots=boots)
         self._collect(station)
 
+    def remove(self, station: str) -> None:
+        """Forget a station whose link has ended."""
+        del self.stations[station]
+        self._links.pop(station, None)
+        self._due.pop(station, None)
+
+    def members(self, group: str | None) -> list[str]:
+        """The stations of a group, or all of them."""
+        return [name for name, it in self.stations.items() if group is None or group in it.description.groups]
+
     # Inputs: the link's, see `edge.link.Listener`
 
     def endpoint(self, station: str) -> Endpoint:
@@ -163,6 +181,8 @@ class Fleet:
     def received(self, station: str, text: str) -> None:
         """A frame has come."""
         it = self.stations[station]
+        if station in self.traced:
+            self._mirror.traced(station, "rx", text)
         it.receive(self._clock.time(), text)
         self._collect(it)
 
@@ -232,7 +252,7 @@ class Fleet:
     def flush(self) -> None:
         """Save what has changed, then let out what follows from it."""
         batch, self._pending = self._pending, []
-        self._save({station.id: station.state for station, _ in batch})
+        self._save({station.id: station.state for station, _ in batch if station.id in self.stations})
         for station, out in batch:
             self._deliver(station, out)
 
@@ -256,6 +276,8 @@ class Fleet:
         if link is not None:
             for frame in out.frames:
                 log.debug("ocpp.sent", station=station.id, frame=frame.split(",", 3)[:3])
+                if station.id in self.traced:
+                    self._mirror.traced(station.id, "tx", frame)
                 link.send(frame)
             for order in out.orders:
                 _obey(link, order)

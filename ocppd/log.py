@@ -42,7 +42,10 @@ def set_level(level: str) -> None:
 def _rendering(form: str) -> list[Any]:
     if form == "console":
         return [structlog.dev.ConsoleRenderer()]
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(orjson.dumps, default=str)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(orjson.dumps, default=str),
+    ]
 
 
 def mask(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, MutableMapping
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
 import orjson
+import structlog
 from pydantic import TypeAdapter
 
 from ocppd.blocks import handlers
 from ocppd.core.description import Hardware, Preset, StationDescription
-from ocppd.core.errors import CommandError
+from ocppd.core.errors import CallError, CommandError
 from ocppd.core.state import State
 from ocppd.core.station import Answer, Event, Order, Station
 from ocppd.core.times import format_time
@@ -38,13 +40,14 @@ class ManualClock:
 class Bench:
     """One station, whose CSMS answers every call with `answers[action]` unless it is on `silent`.
 
-    With `restart` the state is saved and loaded into a new station before every input.
+    An answer is a payload, a function of the request, or a CallError. With `restart` the state is saved and
+    loaded into a new station before every input.
     """
 
     def __init__(self, hardware: Hardware | None = None, *, restart: bool = False, boot: bool = True) -> None:
         self.clock = ManualClock()
         self.restart = restart
-        self.answers: dict[str, Json | Callable[[Json], Json]] = {
+        self.answers: dict[str, Json | CallError | Callable[[Json], Json]] = {
             "BootNotification": lambda _: {
                 "currentTime": format_time(self.clock.now),
                 "interval": 300,
@@ -130,6 +133,9 @@ class Bench:
             if action in self.silent:
                 continue
             answer = self.answers.get(action, {})
+            if isinstance(answer, CallError):
+                self.receive([4, message_id, answer.code, answer.description, answer.details])
+                continue
             if callable(answer):
                 answer = answer(payload)
             self.receive([3, message_id, answer])
@@ -159,7 +165,7 @@ class Bench:
         except CommandError as error:
             return Answer(request, error=error)
         self.settle()
-        return self._answers[0] if self._answers else None
+        return self._answers.pop(0) if self._answers else None
 
     def late_answer(self) -> Answer:
         """The answer to a command that had to wait."""
@@ -188,14 +194,7 @@ class Bench:
 
     def story(self) -> list[str]:
         """The TransactionEvents since the last time, each as `Started CablePluggedIn EVConnected`."""
-        return [
-            " ".join(
-                filter(
-                    None, (it["eventType"], it["triggerReason"], it["transactionInfo"].get("chargingState"))
-                )
-            )
-            for it in self.tx()
-        ]
+        return [headline(event) for event in self.tx()]
 
     def forget(self) -> None:
         """Start to look from here."""
@@ -238,3 +237,25 @@ def with_presets(hardware: Hardware, **values: str) -> Hardware:
     """`hardware` with factory settings, `Component__Variable="value"`."""
     presets = tuple(Preset(*name.split("__"), value=value) for name, value in values.items())
     return replace(hardware, presets=hardware.presets + presets)
+
+
+def headline(event: Json) -> str:
+    """A TransactionEvent as `Started CablePluggedIn EVConnected`."""
+    state = event["transactionInfo"].get("chargingState")
+    return " ".join(filter(None, (event["eventType"], event["triggerReason"], state)))
+
+
+@contextmanager
+def bugs_raise() -> Iterator[None]:
+    """What the fleet would only log as a bug of a station fails the test; nothing else is logged."""
+    structlog.configure(processors=[_raise_bug])
+    try:
+        yield
+    finally:
+        structlog.reset_defaults()
+
+
+def _raise_bug(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Any:
+    if entry["event"] == "station.bug":
+        raise entry["exc_info"]
+    raise structlog.DropEvent

@@ -1,10 +1,10 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.bench import Bench
+from tests.bench import Bench, bugs_raise
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -16,10 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def new_bench(request: pytest.FixtureRequest) -> Callable[..., Bench]:
+def new_bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
     """Make a bench, with hardware of one's own, or one that has not booted."""
     restart = bool(request.config.getoption("--restart"))
-    return lambda hardware=None, **how: Bench(hardware, restart=restart, **how)
+    with bugs_raise():
+        yield lambda hardware=None, **how: Bench(hardware, restart=restart, **how)
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
 @on.event("boot")
 def tell_of_the_boot(st: Station, event: Event) -> None:
     """Once accepted, say why the station has started, after the connectors' statuses (A04)."""
-    if event.data["registration"] == "Accepted":
-        started = event.data["reason"] in ("PowerUp", "Watchdog", "Unknown")
+    reason = event.data["reason"]
+    if event.data["registration"] == "Accepted" and reason != "Triggered":  # then it has not started
+        started = reason in ("PowerUp", "Watchdog", "Unknown")
         notify(st, "StartupOfTheDevice" if started else "ResetOrReboot")
 
 

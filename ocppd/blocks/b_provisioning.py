@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
-from ocppd.core import comm, on
+from ocppd.core import comm, on, outbox
 from ocppd.core.errors import CallError, CommandError
 from ocppd.core.state import Boot, QueuedCall, Report, Reset
 from ocppd.core.station import LATER, Done, Later
@@ -24,6 +24,21 @@ _BOOT_WAIT = 30
 _REBOOT_SECONDS = 5
 _RESET_PATIENCE = 10
 _REPORT_PAGE = 50
+# How long the clock may go without a look at the CSMS's (G02.FR.07), and the year 3000: no clock shows more.
+_DAY = 86_400
+_LATEST = 32_503_680_000
+
+BootReason = Literal[
+    "ApplicationReset",
+    "FirmwareUpdate",
+    "LocalReset",
+    "PowerUp",
+    "RemoteReset",
+    "ScheduledReset",
+    "Triggered",
+    "Unknown",
+    "Watchdog",
+]
 
 VENDOR = string("ChargingStation", "VendorName", lambda hardware, _e, _c: hardware.vendor)
 MODEL = string("ChargingStation", "Model", lambda hardware, _e, _c: hardware.model)
@@ -100,11 +115,15 @@ def power_up(st: Station, event: Event) -> None:
 
 @on.event("csms_connected")
 def announce(st: Station, event: Event) -> None:
-    """Boot where that is due; else only the connection was lost (B01.FR.01, B04)."""
-    if st.state.boot.due is not None:
-        notify_boot(st, st.state.boot.due)
-    else:
+    """Boot where that is due; else only the connection was lost (B01.FR.01, B04).
+
+    After Pending or Rejected a new connection does not shorten the interval (B02.FR.08, B03.FR.06).
+    """
+    boot = st.state.boot
+    if boot.due is None:
         st.emit("back_online")
+    elif boot.registration is None or "boot" not in st.state.timers:
+        notify_boot(st, boot.due)
 
 
 @on.timer("boot")
@@ -116,8 +135,7 @@ def boot_again(st: Station) -> None:
 
 def notify_boot(st: Station, reason: str, context: dict[str, Any] | None = None) -> None:
     """Send a BootNotification, unless one is waiting already."""
-    box = st.state.outbox
-    if any(call.action == "BootNotification" for call in (*box.queue, box.in_flight) if call):
+    if _is_announced(st):
         return
     st.cancel("boot")
     hardware = st.description.hardware
@@ -131,11 +149,19 @@ def notify_boot(st: Station, reason: str, context: dict[str, Any] | None = None)
     st.send("BootNotification", payload, context=context, first=True)
 
 
+def _is_announced(st: Station) -> bool:
+    box = st.state.outbox
+    return any(
+        call.action == "BootNotification" and call.checked for call in (*box.queue, box.in_flight) if call
+    )
+
+
 @on.reply("BootNotification")
 def booted(st: Station, call: QueuedCall, response: Payload) -> None:
     """Accepted: go to work (B01.FR.04, B01.FR.06). Otherwise ask again when the interval is over."""
-    boot, interval = st.state.boot, response["interval"]
+    boot, interval = st.state.boot, int(response["interval"])
     boot.registration, boot.interval = response["status"], interval
+    reason = boot.due or call.payload["reason"]  # a triggered one asks on behalf of the one that is due
     if response["status"] == "Accepted":
         boot.due = None
         if interval > 0:
@@ -143,25 +169,32 @@ def booted(st: Station, call: QueuedCall, response: Payload) -> None:
         set_clock(st, response["currentTime"])
         st.after(st.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
     else:
-        boot.due = boot.due or call.payload["reason"]
+        boot.due = reason
         st.cancel("heartbeat")
-        st.after(interval or _BOOT_WAIT, "boot")
-    st.emit("boot", registration=response["status"], interval=interval, reason=call.payload["reason"])
+        _boot_later(st)
+    st.emit("boot", registration=response["status"], interval=interval, reason=reason)
 
 
 @on.failed("BootNotification")
 def not_booted(st: Station, _call: QueuedCall, failure: CallError) -> None:
     """No answer is no acceptance: ask again after a while (B02.FR.07)."""
     if failure.code != "NotSent":
-        st.after(st.state.boot.interval or _BOOT_WAIT, "boot")
+        _boot_later(st)
+
+
+def _boot_later(st: Station) -> None:
+    interval = st.state.boot.interval
+    st.after(interval if interval > 0 else _BOOT_WAIT, "boot")
 
 
 @on.command("boot")
-def boot(st: Station, reason: str = "Triggered") -> Later:
+def boot(st: Station, reason: BootReason = "Triggered") -> Later:
     """Send a BootNotification now and answer with the CSMS's response."""
     st.require_power()
     if not st.state.csms.connected or st.request is None:
         raise CommandError("not_connected", "there is no connection to the CSMS")
+    if _is_announced(st):
+        raise CommandError("invalid_state", "a BootNotification is on its way already")
     notify_boot(st, reason, {"request": st.request.key})
     return LATER
 
@@ -172,8 +205,9 @@ def set_clock(st: Station, current_time: str) -> None:
     Less than a second is left alone: many a CSMS tells whole seconds only.
     """
     told = parse_time(current_time)
-    if told is None or "Heartbeat" not in st.get(TIME_SOURCE):
+    if told is None or not 0 <= told <= _LATEST or "Heartbeat" not in st.get(TIME_SOURCE):
         return
+    st.after(_DAY, "clock")
     if abs(told - (st.now + st.state.clock_offset)) > 1:
         st.state.clock_offset = told - st.now
 
@@ -250,8 +284,9 @@ def get_base_report(st: Station, request: Payload) -> Payload:
     """Accepted: the pages follow this answer (B07.FR.01). One report at a time (B07.FR.13)."""
     if st.state.report is not None:
         return {"status": "Rejected", "statusInfo": {"reasonCode": "Unspecified"}}
-    st.state.report = Report(request["requestId"], request["reportBase"])
-    _send_page(st, st.state.report)
+    report = Report(request["requestId"], request["reportBase"])
+    _send_page(st, report)
+    st.state.report = report
     return {"status": "Accepted"}
 
 
@@ -390,7 +425,7 @@ def reboot(st: Station) -> None:
 
 def _undelivered(st: Station) -> bool:
     box = st.state.outbox
-    return any(call.action == "TransactionEvent" for call in (*box.queue, box.in_flight) if call)
+    return any(outbox.is_transaction_event(call) for call in (*box.queue, box.in_flight) if call)
 
 
 @on.timer("rebooted")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ocppd.blocks import e_transactions
 from ocppd.core import on
 from ocppd.core.errors import CallError, CommandError, as_command_error
 from ocppd.core.station import LATER, Done, Later
@@ -55,6 +56,8 @@ def _token(st: Station, id_token: str | None, kind: str | None) -> Payload:
     kind = kind or (default.type if id_token is None else "ISO14443")
     if kind not in TOKEN_TYPES:
         raise CommandError("invalid_argument", f"type: {kind!r} is none of {', '.join(TOKEN_TYPES)}")
+    if kind == NO_TOKEN["type"]:
+        return NO_TOKEN  # C02.FR.01
     if not 0 < len(token) <= 36:
         raise CommandError("invalid_argument", "id_token: a token has 1 to 36 characters")
     return {"idToken": token, "type": kind}
@@ -75,7 +78,8 @@ def present(st: Station, evse: int, token: Payload, group: str | None) -> Done |
     if held is not None and is_same(held.token, token):  # C01.FR.03, E07.FR.01
         st.emit("stop_authorized", evse, token=token)
         return _outcome(st, evse, "Accepted")
-    _refuse_where_unusable(st, evse, held)
+    if held is None and (hindrance := why_not(st, evse, token)):
+        raise hindrance
     asks = st.get(ENABLED) and token["type"] not in _NEVER_ASKED
     if not asks and held is not None:
         raise CommandError("invalid_state", "another token is charging here")
@@ -87,15 +91,25 @@ def present(st: Station, evse: int, token: Payload, group: str | None) -> Done |
         return LATER
     if held is None and st.get(OFFLINE_UNKNOWN) and not st.state.csms.connected:  # C15.FR.08
         return _accept(st, evse, token, group)
+    if st.is_online:
+        raise CommandError("invalid_state", "the token is not known here and the CSMS must not be asked")
     raise CommandError("not_connected", "the token is not known here and the CSMS cannot be asked")
 
 
-def _refuse_where_unusable(st: Station, evse: int, held: Authorization | None) -> None:
+def why_not(st: Station, evse: int, token: Payload) -> CommandError | None:
+    """What keeps a good token from charging at the EVSE, at which nobody is authorized; None: nothing."""
     tx = st.evse(evse).transaction
-    if tx is not None and held is None and tx.stopped_reason is not None:  # C01.FR.23
-        raise CommandError("invalid_state", "the transaction was stopped: unplug before the next")
-    if held is None and not is_usable(st, evse):
-        raise CommandError("invalid_state", "the EVSE is faulted or unavailable")
+    if tx is None and not e_transactions.may_start(st):
+        return CommandError("not_connected", "the CSMS has not accepted the station yet")
+    if not is_usable(st, evse):
+        return CommandError("invalid_state", "the EVSE is faulted or unavailable")
+    if tx is None:
+        return None
+    if tx.stopped_reason is not None:  # C01.FR.23
+        return CommandError("invalid_state", "the transaction was stopped: unplug before the next")
+    if tx.token is not None and not is_same(tx.token, token):  # C01.FR.23
+        return CommandError("invalid_state", "the transaction belongs to another token")
+    return None
 
 
 def is_usable(st: Station, evse: int) -> bool:
@@ -131,7 +145,7 @@ def answered(st: Station, call: QueuedCall, response: Payload) -> None:
     evse, info = call.context["evse"], response["idTokenInfo"]
     token, key = call.payload["idToken"], call.context["command"]
     group = info.get("groupIdToken", {}).get("idToken", call.context["group"])
-    refusal = _refusal(st, evse, info, group)
+    refusal = _refusal(st, call, info, group)
     if refusal is not None:
         st.finish(key, refusal)
         return
@@ -143,18 +157,25 @@ def answered(st: Station, call: QueuedCall, response: Payload) -> None:
     st.finish(key, _outcome(st, evse, info["status"]))
 
 
-def _refusal(st: Station, evse: int, info: Payload, group: str | None) -> CommandError | None:
+def _refusal(st: Station, call: QueuedCall, info: Payload, group: str | None) -> CommandError | None:
     """Why the answered token changes nothing here; None where it does."""
-    status, held = info["status"], st.evse(evse).authorization
+    evse, token, status = call.context["evse"], call.payload["idToken"], info["status"]
+    held = st.evse(evse).authorization
     if status != "Accepted":
         return CommandError("csms_rejected", f"id token is {status}", {"status": status})
     if evse not in info.get("evseId", [evse]):  # C01.FR.21
         return CommandError("csms_rejected", f"the token is not for EVSE {evse}", {"status": status})
     if held is None:
-        return None if is_usable(st, evse) else CommandError("invalid_state", "the EVSE is not usable")
-    if group is None or group != held.group:  # C09.FR.03
+        return why_not(st, evse, token)
+    is_start = call.context.get("remote_start_id") is not None
+    if is_start or not (is_same(held.token, token) or _is_same_group(held, group)):
         return CommandError("invalid_state", "another token is charging here, of another group")
     return None
+
+
+def _is_same_group(held: Authorization, group: str | None) -> bool:
+    """Whether a token of `group` may end the authorization (C09.FR.03)."""
+    return group is not None and held.group is not None and group.casefold() == held.group.casefold()
 
 
 @on.failed("Authorize")

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING, Any, Literal
 
 from ocppd.blocks import j_meter_values as meter
-from ocppd.core import on, session
+from ocppd.core import on, outbox, session
 from ocppd.core.errors import CallError, CommandError
 from ocppd.core.faults import DEFECTS
 from ocppd.core.state import Authorization, Transaction
@@ -32,7 +32,7 @@ CONNECTION_TIMEOUT = integer(
 )
 STOP_ON_INVALID = boolean("TxCtrlr", "StopTxOnInvalidId", True, mutability="ReadWrite")
 STOP_ON_UNPLUG = boolean("TxCtrlr", "StopTxOnEVSideDisconnect", True)
-BEFORE_ACCEPTED = boolean("TxCtrlr", "TxBeforeAcceptedEnabled", False)
+BEFORE_ACCEPTED = boolean("TxCtrlr", "TxBeforeAcceptedEnabled", False, mutability="ReadWrite")
 UNLOCK_ON_UNPLUG = boolean("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", True)
 
 
@@ -42,13 +42,20 @@ UNLOCK_ON_UNPLUG = boolean("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", True)
 @on.event("parked")
 def ev_detected(st: Station, event: Event) -> None:
     """A car is in the bay (E01.FR.01)."""
-    _progress(st, event.evse, "EVDetected")
+    if _bay_decides(st, event.evse):
+        _progress(st, event.evse, "EVDetected")
 
 
 @on.event("departed")
 def ev_departed(st: Station, event: Event) -> None:
     """The bay is empty (E06.FR.01)."""
-    _progress(st, event.evse, "EVDeparted", reason="Local")
+    if _bay_decides(st, event.evse):
+        _progress(st, event.evse, "EVDeparted")
+
+
+def _bay_decides(st: Station, evse: int) -> bool:
+    """Whether the sensor tells something new: where a cable is in, a car stands in the bay anyway."""
+    return _has_bay_sensor(st) and not _is_plugged(st.evse(evse))
 
 
 @on.event("plugged_in")
@@ -56,11 +63,19 @@ def plugged_in(st: Station, event: Event) -> None:
     """The cable is in (E01.FR.02, E02, E03)."""
     evse = event.evse
     st.cancel(f"ev_timeout:{evse}")
-    _lock(st, evse)
     if _has_bay_sensor(st) and not st.evse(evse).parked:
-        _progress(st, evse, "EVDetected")
+        _arrive(st, evse, event.connector)
+    _lock(st, evse)
     _progress(st, evse, "CablePluggedIn")
     _follow(st, evse)
+
+
+def _arrive(st: Station, evse: int, connector: int) -> None:
+    """Tell of the car as the bay sensor sees it, before its cable is in."""
+    plug = st.connector(evse, connector)
+    plug.plugged = False
+    _progress(st, evse, "EVDetected", in_bay=True)
+    plug.plugged = True
 
 
 @on.event("unplugged")
@@ -72,15 +87,7 @@ def unplugged(st: Station, event: Event) -> None:
     _progress(st, evse, "EVCommunicationLost", in_bay=leaves_bay or None)
     if leaves_bay:
         _progress(st, evse, "EVDeparted")
-    _end_what_nothing_else_ends(st, evse)
     _follow(st, evse)
-
-
-def _end_what_nothing_else_ends(st: Station, evse: int) -> None:
-    """Without car, cable and token no stop point is left that could be lost."""
-    place = st.evse(evse)
-    if place.transaction is not None and not conditions(st, evse):
-        _end(st, evse, "EVCommunicationLost")
 
 
 @on.event("authorized")
@@ -103,9 +110,6 @@ def ev_connection_timeout(st: Station, evse: int) -> None:
     if place.authorization is None or _is_plugged(place):
         return
     _deauthorize(st, evse)
-    if place.transaction is None:
-        return
-    place.transaction.stopped_reason = "Timeout"
     if "ParkingBayOccupancy" in st.get(STOP_POINT):
         _progress(st, evse, "EVConnectTimeout")
     else:
@@ -133,13 +137,15 @@ def _stop(st: Station, evse: int, trigger: str, reason: str, token: Payload | No
 @on.event("fault")
 def fault(st: Station, event: Event) -> None:
     """A defect of the connector in use ends the transaction (E06.FR.16)."""
-    evse = event.evse
+    if _is_alive(st) and st.connector(event.evse, event.connector).plugged:
+        _break_off(st, event.evse, event.data["code"])
+
+
+def _break_off(st: Station, evse: int, code: str) -> None:
     place = st.evse(evse)
-    if not st.connector(evse, event.connector).plugged:
-        return
     _deauthorize(st, evse)
     if place.transaction is not None:
-        defect = DEFECTS.get(event.data["code"])
+        defect = DEFECTS.get(code)
         place.transaction.stopped_reason = defect.stopped_reason if defect else "Other"
         _end(st, evse, "AbnormalCondition")
     place.points = conditions(st, evse)
@@ -161,12 +167,33 @@ def power_up(st: Station, _event: Event) -> None:
     """Transactions go on where the power cut has left them; authorizations without one have lapsed."""
     for evse, place in st.evses():
         if place.transaction is None:
-            place.authorization = None
+            _deauthorize(st, evse)
         else:
-            _arm_samples(st, evse, place.transaction)
-            if not _is_plugged(place):
-                _progress(st, evse, "EVCommunicationLost")
+            _go_on(st, evse, place.transaction)
         _follow(st, evse)
+
+
+def _go_on(st: Station, evse: int, tx: Transaction) -> None:
+    """Take a transaction up again, and notice what has become of car, cable and connector meanwhile."""
+    place = st.evse(evse)
+    _arm_samples(st, evse, tx)
+    broken = [fault for connector in place.connectors if connector.plugged for fault in connector.faults]
+    if broken:
+        _break_off(st, evse, broken[0].code)
+    elif missed := _missed(set(place.points), set(conditions(st, evse))):
+        _progress(st, evse, missed)
+    elif place.authorization is not None and not _is_plugged(place):
+        st.after(st.get(CONNECTION_TIMEOUT), f"ev_timeout:{evse}")
+
+
+def _missed(before: set[str], now: set[str]) -> str | None:
+    """The trigger for what has changed in the dark: without power only the cable takes a token away."""
+    lost = before - now - {"EnergyTransfer"}
+    if lost:
+        return "EVDeparted" if lost == {"ParkingBayOccupancy"} else "EVCommunicationLost"
+    if "EVConnected" in now - before:
+        return "CablePluggedIn"
+    return "EVDetected" if "ParkingBayOccupancy" in now - before else None
 
 
 @on.event("boot")
@@ -176,6 +203,7 @@ def accepted(st: Station, event: Event) -> None:
         for evse, place in st.evses():
             if place.transaction is None:
                 _progress(st, evse, "CablePluggedIn")
+                _follow(st, evse)
 
 
 @on.event("availability_changed", "fault_cleared")
@@ -184,6 +212,7 @@ def usable_again(st: Station, _event: Event) -> None:
     for evse, place in st.evses():
         if place.transaction is None:
             _progress(st, evse, "CablePluggedIn")
+            _follow(st, evse)
 
 
 @on.event("ev_changed")
@@ -237,8 +266,6 @@ def _set_suspended(st: Station, evse: int, by: str, wanted: bool) -> Done:
     if holder.suspended == wanted:
         return UNCHANGED
     holder.suspended = wanted
-    if not wanted and place.car is not None and place.car.ready_at is not None:
-        place.car.ready_at = max(place.car.ready_at, st.now)
     _follow(st, evse)
     return Done()
 
@@ -276,9 +303,12 @@ def event_answered(st: Station, call: QueuedCall, response: Payload) -> None:
     """A token that the CSMS does not accept after all is handled as E05 says."""
     info = response.get("idTokenInfo")
     place = st.evse(call.context["evse"])
-    if info is None or info["status"] == "Accepted" or place.authorization is None:
+    if info is None or place.authorization is None:
         return
     if place.transaction is None or place.transaction.id != call.payload["transactionInfo"]["transactionId"]:
+        return
+    if info["status"] == "Accepted":
+        place.authorization.group = info.get("groupIdToken", {}).get("idToken", place.authorization.group)
         return
     if st.get(STOP_ON_INVALID):  # E05.FR.09, E05.FR.10
         _stop(st, call.context["evse"], "Deauthorized", "DeAuthorized")
@@ -300,7 +330,7 @@ def get_transaction_status(st: Station, request: Payload) -> Payload:
     """Whether it runs, and whether messages of it, or of any, are waiting (E14)."""
     wanted = request.get("transactionId")
     box = st.state.outbox
-    events = [call for call in (*box.queue, box.in_flight) if call and call.action == "TransactionEvent"]
+    events = [call for call in (*box.queue, box.in_flight) if call and outbox.is_transaction_event(call)]
     ids = {call.payload["transactionInfo"]["transactionId"] for call in events}
     if wanted is None:
         return {"messagesInQueue": bool(ids)}
@@ -368,8 +398,9 @@ def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
     place = st.evse(evse)
     plugged = _is_plugged(place)
     connected = plugged and (place.transaction is not None or _is_usable(st, evse))
+    stands = place.parked or plugged if in_bay is None else in_bay
     held = {
-        "ParkingBayOccupancy": (place.parked or plugged) if in_bay is None else in_bay,
+        "ParkingBayOccupancy": stands and _has_bay_sensor(st),
         "EVConnected": connected,
         "Authorized": place.authorization is not None,
         "PowerPathClosed": connected and place.authorization is not None,
@@ -405,6 +436,15 @@ def _is_usable(st: Station, evse: int) -> bool:
     )
 
 
+def _is_alive(st: Station) -> bool:
+    return st.state.power and not st.state.rebooting
+
+
+def may_start(st: Station) -> bool:
+    """Whether the CSMS has accepted the station, or transactions need not wait for that (B02.FR.03)."""
+    return st.state.boot.due is None or st.get(BEFORE_ACCEPTED)
+
+
 def _has_bay_sensor(st: Station) -> bool:
     sensor = "ParkingBayOccupancy"
     return sensor in st.get(START_POINT) or sensor in st.get(STOP_POINT)
@@ -424,20 +464,21 @@ def _progress(
 ) -> None:
     """Start, tell or end, as the points say after what `trigger` names (E01, E06).
 
-    `reason` is the stoppedReason of what may end later only, `token` the one that has stopped.
+    `reason` is the stoppedReason of what may end later only, `token` the one that has stopped. Where no
+    condition is left, no stop point could ever be lost any more: that ends the transaction, too.
     """
     place = st.evse(evse)
     tx = place.transaction
-    if not st.state.power or st.state.rebooting or (tx is None and st.state.boot.due is not None):
-        return  # dead, or not accepted yet (B02.FR.03): looked at again when that changes
+    if not _is_alive(st) or (tx is None and not may_start(st)):
+        return  # looked at again when that changes
     before, place.points = set(place.points), conditions(st, evse, in_bay)
     if tx is None:
         if _starts(st, set(place.points), before):
             _start(st, evse, trigger)
         return
-    tx.stopped_reason = reason or tx.stopped_reason
+    tx.stopped_reason = tx.stopped_reason or reason
     lost = before - set(place.points)
-    if any(point in lost for point in st.get(STOP_POINT)):
+    if not place.points or any(point in lost for point in st.get(STOP_POINT)):
         _end(st, evse, trigger, token)
     else:
         _tell(st, evse, tx, "Updated", trigger, token=token)
@@ -466,13 +507,26 @@ def _end(st: Station, evse: int, trigger: str, token: Payload | None = None) -> 
     tx = place.transaction
     if tx is None:
         return
-    _deauthorize(st, evse)
+    tx.stopped_reason = tx.stopped_reason or _reason(st, evse, trigger)
+    if charging_state(st, evse) != "SuspendedEVSE":  # E05.FR.02: the Ended tells of the suspension
+        _deauthorize(st, evse)
     last = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.End")
     _tell(st, evse, tx, "Ended", trigger, token=token, values=tx.begin + tx.samples + last)
+    _deauthorize(st, evse)
     place.transaction = None
     place.points = conditions(st, evse)
     st.cancel(f"sample:{evse}")
     st.cancel(f"ended_sample:{evse}")
+
+
+def _reason(st: Station, evse: int, trigger: str) -> str:
+    """The stoppedReason of what nobody has stopped before, for the state in which it is found."""
+    if trigger != "ChargingStateChanged":
+        return {"EVCommunicationLost": "EVDisconnected", "EVConnectTimeout": "Timeout"}.get(trigger, "Local")
+    held = st.evse(evse).authorization
+    if held is not None and held.suspended:
+        return "DeAuthorized"
+    return "StoppedByEV" if charging_state(st, evse) == "SuspendedEV" else "Other"
 
 
 def _tell(
@@ -489,7 +543,7 @@ def _tell(
     held = st.evse(evse).authorization
     fresh = held if held is not None and not held.told else None
     remote_start_id = fresh.remote_start_id if fresh else None
-    if remote_start_id is not None and kind != "Ended":
+    if remote_start_id is not None:
         trigger = "RemoteStart"  # F01.FR.19, F02.FR.21
     info, more = _info(st, evse, tx, kind, trigger), _told_once(st, evse, tx, fresh)
     if remote_start_id is not None:
@@ -518,18 +572,16 @@ def _info(st: Station, evse: int, tx: Transaction, kind: str, trigger: str) -> P
     if kind != "Updated" or state != tx.charging_state or trigger in ("ChargingStateChanged", "Trigger"):
         info["chargingState"] = tx.charging_state = state
     if kind == "Ended":
-        info["stoppedReason"] = tx.stopped_reason or _REASON_OF_TRIGGER.get(trigger, "Local")
+        info["stoppedReason"] = tx.stopped_reason or "Local"
         info["timeSpentCharging"] = int(tx.charging_s)
     return info
-
-
-_REASON_OF_TRIGGER = {"EVCommunicationLost": "EVDisconnected", "ChargingStateChanged": "StoppedByEV"}
 
 
 def _told_once(st: Station, evse: int, tx: Transaction, held: Authorization | None) -> Payload:
     more: dict[str, Any] = {}
     if not st.state.csms.connected:
         more["offline"] = True  # E04.FR.03
+    tx.offline = not st.state.csms.connected
     connector = next((n for n, it in enumerate(st.evse(evse).connectors, start=1) if it.plugged), None)
     if tx.seq_no == 0 and connector is None:
         more["evse"] = {"id": evse}
@@ -542,7 +594,7 @@ def _told_once(st: Station, evse: int, tx: Transaction, held: Authorization | No
     if held is not None:
         more["idToken"] = held.token
         held.told = True
-        tx.token, tx.group = held.token, held.group
+        tx.token = held.token
     return more
 
 

@@ -27,14 +27,15 @@ def request_start(st: Station, request: Payload) -> Payload:
     """Accept it for an EVSE that is free or whose transaction nobody is authorized for (F01.FR.13)."""
     if not st.is_online:
         return _rejected("CSNotAccepted")  # B02.FR.05
-    evse = request.get("evseId") or _free_evse(st)
+    token = request["idToken"]
+    evse = request.get("evseId") or _free_evse(st, token)
     if evse is None:
         return _rejected("TxInProgress")  # F01.FR.07
-    if evse > len(st.state.evses):
+    if not 1 <= evse <= len(st.state.evses):
         return _rejected("UnknownEvse")
     if st.evse(evse).authorization is not None:
         return _rejected("TxInProgress")  # F01.FR.24
-    if not _may_start(st, evse):
+    if c_authorization.why_not(st, evse, token) is not None:
         return _rejected("Unspecified")  # F01.FR.23
     tx = st.evse(evse).transaction
     st.emit("remote_start", evse, request=request)
@@ -45,16 +46,12 @@ def _rejected(reason: str) -> Payload:
     return {"status": "Rejected", "statusInfo": {"reasonCode": reason}}
 
 
-def _free_evse(st: Station) -> int | None:
+def _free_evse(st: Station, token: Payload) -> int | None:
     """An EVSE to start at: rather one with a car that waits (F01.FR.20)."""
-    free = [n for n, evse in st.evses() if evse.authorization is None and _may_start(st, n)]
+    unused = [n for n, evse in st.evses() if evse.authorization is None]
+    free = [n for n in unused if c_authorization.why_not(st, n, token) is None]
     waiting = [n for n in free if any(plug.plugged for plug in st.evse(n).connectors)]
     return next(iter(waiting or free), None)
-
-
-def _may_start(st: Station, evse: int) -> bool:
-    tx = st.evse(evse).transaction
-    return c_authorization.is_usable(st, evse) and (tx is None or tx.stopped_reason is None)
 
 
 @on.event("remote_start")
@@ -156,8 +153,9 @@ def _trigger_status(st: Station, evse: int | None, connector: int | None) -> _Se
 
 def _trigger_meter(st: Station, evse: int | None, _connector: int | None) -> _Sends:
     for number, _ in st.evses():
-        if evse in (None, number) and st.get(j_meter_values.ALIGNED_MEASURANDS):
-            yield partial(j_meter_values.notify, st, number)
+        values = j_meter_values.aligned(st, number, "Trigger") if evse in (None, number) else []
+        if values:
+            yield partial(j_meter_values.notify, st, number, values)
 
 
 def _trigger_transaction(st: Station, evse: int | None, _connector: int | None) -> _Sends:

@@ -6,15 +6,15 @@ from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le
+from annotated_types import Ge, Gt, Le, Len
 
-from ocppd.blocks.b_provisioning import set_clock
+from ocppd.blocks.b_provisioning import TIME_SOURCE, set_clock
 from ocppd.core import comm, on
 from ocppd.core.errors import CommandError
 from ocppd.core.faults import DEFECTS, known_code
 from ocppd.core.state import Car, Fault
 from ocppd.core.station import LATER, UNCHANGED, Done, Later
-from ocppd.core.status import connector_status
+from ocppd.core.status import connector_status, is_in_transaction
 
 if TYPE_CHECKING:
     from ocppd.core.errors import CallError
@@ -29,7 +29,8 @@ Switch = bool | Literal["toggle"]
 class Ev:
     """What a command may say of a car; the rest is as the station's `ev` setting has it."""
 
-    __pydantic_config__: ClassVar = {"extra": "forbid"}  # a misspelt key is an error, not a usual car
+    # A misspelt key is an error, not a usual car.
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
     soc: Annotated[float, Ge(0), Le(100)] | None = None
     capacity_wh: Annotated[float, Gt(0)] | None = None
@@ -132,7 +133,7 @@ def fault(
     evse: int,
     connector: int,
     code: str,
-    component: str | None = None,
+    component: Annotated[str, Len(1, 50)] | None = None,
     severity: Annotated[int, Ge(0), Le(9)] = 3,
     info: str = "",
     for_s: Annotated[float, Gt(0)] | None = None,
@@ -164,7 +165,7 @@ def _fault(code: str, component: str | None) -> Fault:
     if component is None:
         near = get_close_matches(code, DEFECTS, n=1)
         hint = f", did you mean {near[0]!r}?" if near else ""
-        raise CommandError("invalid_argument", f"code: {code!r} is no known fault{hint}")
+        raise CommandError("invalid_argument", f"code: no known fault; name its component{hint}")
     return Fault(code, component)
 
 
@@ -226,7 +227,7 @@ def statuses_may_have_changed(st: Station, _event: Event) -> None:
 def report_all(st: Station, event: Event) -> None:
     """Accepted: the CSMS learns the status of every connector (B01.FR.05)."""
     if event.data["registration"] == "Accepted":
-        report_statuses(st, anew=True)
+        report_statuses(st, anew=True, first=True)
 
 
 @on.event("back_online")
@@ -234,11 +235,14 @@ def report_missed(st: Station, _event: Event) -> None:
     """After OfflineThreshold all connectors, before it those that have changed (B04.FR.01, B04.FR.02)."""
     offline_since = st.state.csms.offline_since
     gone_s = 0.0 if offline_since is None else st.now - offline_since
-    report_statuses(st, anew=gone_s > st.get(comm.OFFLINE_THRESHOLD))
+    report_statuses(st, anew=gone_s > st.get(comm.OFFLINE_THRESHOLD), first=True)
 
 
-def report_statuses(st: Station, *, anew: bool = False) -> None:
-    """Tell of every connector whose status differs from what was told, or `anew` of all of them."""
+def report_statuses(st: Station, *, anew: bool = False, first: bool = False) -> None:
+    """Tell of every connector whose status differs from what was told, or `anew` of all of them.
+
+    `first` tells it before what else waits for the CSMS.
+    """
     for number, evse in st.evses():
         for connector, state in enumerate(evse.connectors, start=1):
             status = connector_status(st, number, connector)
@@ -248,7 +252,7 @@ def report_statuses(st: Station, *, anew: bool = False) -> None:
                 st.emit("connector_status", number, connector, **change)
             if st.is_online and (anew or state.reported != status):
                 state.reported = status
-                _notify(st, number, connector, status, first=anew)
+                _notify(st, number, connector, status, first=first)
 
 
 def _notify(st: Station, evse: int, connector: int, status: str, **how: Any) -> None:
@@ -280,6 +284,16 @@ def notify_status(st: Station, evse: int, connector: int) -> None:
 def heartbeat_due(st: Station) -> None:
     """HeartbeatInterval has passed without any message (G02.FR.02)."""
     st.after(st.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
+    if st.is_online:
+        st.send("Heartbeat", {})
+
+
+@on.timer("clock")
+def clock_due(st: Station) -> None:
+    """A day of other messages has kept every Heartbeat away: the clock needs one (G02.FR.07)."""
+    if "Heartbeat" not in st.get(TIME_SOURCE):
+        return
+    st.after(st.get(comm.HEARTBEAT_INTERVAL), "clock")  # in case this one is not answered
     if st.is_online:
         st.send("Heartbeat", {})
 
@@ -350,9 +364,9 @@ def _level(st: Station, evse: int | None, connector: int | None) -> Any:
 
 def _in_use(st: Station, evse: int | None, connector: int | None) -> bool:
     """Whether a transaction keeps a connector below that level from becoming Unavailable."""
-    for number, state in st.evses():
-        if state.transaction is None or evse not in (None, number):
-            continue
-        if connector is None or st.connector(number, connector).plugged:
-            return True
-    return False
+    return any(
+        is_in_transaction(st, number, plug)
+        for number, state in st.evses()
+        for plug in range(1, len(state.connectors) + 1)
+        if evse in (None, number) and connector in (None, plug)
+    )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Le
 
 from ocppd.core import on, session
 from ocppd.core.errors import CommandError
@@ -92,13 +94,16 @@ def _value(measurand: str, value: float, unit: str) -> Payload:
     return {"value": round(value, 1), "measurand": measurand, "unitOfMeasure": {"unit": unit}}
 
 
+_Amount = Annotated[float, Ge(0), Le(1e12)]  # no NaN, and nothing that JSON cannot say
+
+
 @on.command("meter")
 def meter(
     st: Station,
     evse: int,
-    energy_wh: float | Literal["auto"] | None = None,
-    power_w: float | None = None,
-    voltage_v: float | None = None,
+    energy_wh: _Amount | Literal["auto"] | None = None,
+    power_w: _Amount | None = None,
+    voltage_v: _Amount | None = None,
 ) -> Done:
     """Set what the meter shows: the register, the power while a car charges, the voltage.
 
@@ -106,9 +111,6 @@ def meter(
     """
     if energy_wh is None and power_w is None and voltage_v is None:
         raise CommandError("missing_argument", "one of energy_wh, power_w, voltage_v is needed")
-    for name, value in (("power_w", power_w), ("voltage_v", voltage_v)):
-        if value is not None and value < 0:
-            raise CommandError("invalid_argument", f"{name}: must not be negative")
     state = st.evse(evse).meter
     if energy_wh == "auto":
         state.power_w = state.voltage_v = None
@@ -122,8 +124,11 @@ def meter(
     return Done()
 
 
-def notify(st: Station, evse: int) -> None:
+def aligned(st: Station, evse: int, context: str) -> list[Payload]:
+    """What a MeterValues of the EVSE would tell now; empty where it has nothing to tell."""
+    return reading(st, evse, st.get(ALIGNED_MEASURANDS), context)
+
+
+def notify(st: Station, evse: int, values: list[Payload]) -> None:
     """Send a MeterValues because somebody asked for it (F06.FR.06)."""
-    values = reading(st, evse, st.get(ALIGNED_MEASURANDS), "Trigger")
-    if values:
-        st.send("MeterValues", {"evseId": evse, "meterValue": values}, while_pending=True)
+    st.send("MeterValues", {"evseId": evse, "meterValue": values}, while_pending=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Le
 
 from ocppd.core import comm, on
 from ocppd.core.errors import CommandError, as_command_error
@@ -13,18 +15,27 @@ if TYPE_CHECKING:
     from ocppd.core.station import Event, Station
 
 Switch = bool | Literal["toggle"]
+Seconds = Annotated[float, Gt(0)]
+CloseCode = Annotated[int, Ge(1000), Le(4999)]
 _GOING_AWAY = 1001
+# What RFC 6455 (7.4) keeps for itself or has not given away: no close frame may carry it.
+_UNSENDABLE = (1004, 1005, 1006, *range(1015, 3000))
 
 
 @on.command("power")
 def power(
-    st: Station, on: Switch = True, for_s: float | None = None, code: int = _GOING_AWAY, silent: bool = False
+    st: Station,
+    on: Switch = True,
+    for_s: Seconds | None = None,
+    code: CloseCode = _GOING_AWAY,
+    silent: bool = False,
 ) -> Done:
     """Switch the mains of the station.
 
     OFF drops the connection with close `code`, or `silent`, without a word on the wire; the station then
     does nothing until ON, or for `for_s` seconds, and boots with reason PowerUp.
     """
+    _refuse_unsendable(code)
     wanted = (not st.state.power) if on == "toggle" else on
     if wanted == st.state.power:
         return UNCHANGED
@@ -48,13 +59,18 @@ def _power_up(st: Station) -> None:
 
 @on.command("network")
 def network(
-    st: Station, on: Switch = True, for_s: float | None = None, code: int = _GOING_AWAY, silent: bool = False
+    st: Station,
+    on: Switch = True,
+    for_s: Seconds | None = None,
+    code: CloseCode = _GOING_AWAY,
+    silent: bool = False,
 ) -> Done:
     """Plug or pull the network of the station.
 
     OFF closes the connection with `code`, or `silent`, as a pulled cable does, without FIN; the station
     goes on offline until ON, or for `for_s` seconds.
     """
+    _refuse_unsendable(code)
     wanted = (not st.state.network) if on == "toggle" else on
     if wanted == st.state.network:
         return UNCHANGED
@@ -66,6 +82,11 @@ def network(
     st.emit("network", on=wanted)
     _for_a_while(st, "network", for_s, wanted)
     return Done()
+
+
+def _refuse_unsendable(code: int) -> None:
+    if code in _UNSENDABLE:
+        raise CommandError("invalid_argument", "code: no close frame may carry this one")
 
 
 def _go_dark(st: Station, code: int, silent: bool) -> None:
@@ -170,7 +191,7 @@ def unanswered(st: Station, event: Event) -> None:
 
 
 @on.command("get")
-def get(st: Station, fields: list[str] | None = None) -> Done:
+def get(st: Station, *, fields: list[str] | None = None) -> Done:
     """Tell the whole state of the station, or only the `fields` of it that are named."""
     known = whole_state(st)
     unknown = sorted(set(fields or ()) - set(known))

@@ -17,17 +17,18 @@ OFFLINE_SEVERITY = integer(
 )
 
 
-def _is_broken(component: str, variable: str) -> Reader:
-    def read(st: Station, evse: int, connector: int) -> str:
-        faults = st.connector(evse, connector).faults
-        return str(any((it.component, it.variable) == (component, variable) for it in faults)).lower()
+def _reader(component: str, variable: str) -> Reader:
+    return lambda st, evse, connector: str(_is_broken(st, evse, connector, component, variable)).lower()
 
-    return read
+
+def _is_broken(st: Station, evse: int, connector: int, component: str, variable: str) -> bool:
+    faults = st.connector(evse, connector).faults
+    return any((it.component, it.variable) == (component, variable) for it in faults)
 
 
 # A variable for each part that can break, at each connector: true while the fault lasts.
 DEFECT_VARIABLES: tuple[Variable[bool], ...] = tuple(
-    boolean(component, variable, place="connector", read=_is_broken(component, variable))
+    boolean(component, variable, place="connector", read=_reader(component, variable))
     for component, variable in sorted({(it.component, it.variable) for it in DEFECTS.values()})
 )
 
@@ -37,6 +38,9 @@ def tell_of_the_defect(st: Station, event: Event) -> None:
     """Send a NotifyEvent; offline it waits where it is severe enough (N07, OfflineQueuingSeverity)."""
     if not st.state.power or st.state.rebooting:
         return
+    part = event.data["component"], event.data["variable"]
+    if event.name == "fault_cleared" and _is_broken(st, event.evse, event.connector, *part):
+        return  # of two faults of one part the other one lasts
     payload = {
         "generatedAt": st.timestamp(),
         "seqNo": 0,

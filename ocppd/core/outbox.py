@@ -51,7 +51,7 @@ def _eligible(state: State) -> Iterator[tuple[int, QueuedCall]]:
     for place, call in enumerate(state.outbox.queue):
         if boot.due is not None and not _passes_boot(call, boot.registration):
             continue
-        if call.action == "TransactionEvent":
+        if is_transaction_event(call):
             if blocked:
                 continue
             blocked = True
@@ -60,6 +60,11 @@ def _eligible(state: State) -> Iterator[tuple[int, QueuedCall]]:
 
 def _passes_boot(call: QueuedCall, registration: str | None) -> bool:
     return call.action == "BootNotification" or (registration == "Pending" and call.while_pending)
+
+
+def is_transaction_event(call: QueuedCall) -> bool:
+    """Whether it is one of the station's own; what somebody has it send as it is, is theirs."""
+    return call.action == "TransactionEvent" and call.checked
 
 
 def connection_lost(outbox: Outbox) -> list[QueuedCall]:
@@ -75,14 +80,16 @@ def connection_lost(outbox: Outbox) -> list[QueuedCall]:
     forgotten = [call for call in outbox.queue if not call.keep]
     outbox.queue = [call for call in outbox.queue if call.keep]
     for call in outbox.queue:
-        if call.action == "TransactionEvent":
+        if is_transaction_event(call):
             call.payload["offline"] = True
     return forgotten
 
 
 def thin(outbox: Outbox) -> int:
     """Too many TransactionEvents wait: drop every second sample; returns how many went (E04.FR.07)."""
-    waiting = [call for call in outbox.queue if call.action == "TransactionEvent"]
+    if len(outbox.queue) <= MOST_TRANSACTION_EVENTS:
+        return 0
+    waiting = [call for call in outbox.queue if is_transaction_event(call)]
     if len(waiting) <= MOST_TRANSACTION_EVENTS:
         return 0
     updates = [call for call in waiting if _is_thinnable(call)]

@@ -11,6 +11,10 @@ from ocppd.core.errors import FrameError
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
 _LONGEST_ID = 36
+# As deep as a frame may nest: whatever walks a payload later recurses, and must get through.
+_DEEPEST = 64
+# What a whole number stays below: JSON knows no bound, but whoever writes it again does.
+_BEYOND = 2.0**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ def decode(text: str) -> Call | CallResult | CallFailure:
 
     Raises:
         FrameError: RpcFrameworkError where the frame cannot be read, MessageTypeNotSupported for an
-            unknown type of message, FormatViolation for a call with the wrong elements.
+            unknown type of message, FormatViolation for a call with the wrong elements or one that nests
+            too deep, PropertyConstraintViolation for a number of more than 64 bits.
     """
     try:
         frame = orjson.loads(text)
@@ -56,7 +61,25 @@ def decode(text: str) -> Call | CallResult | CallFailure:
     message_id = frame[1] if len(frame) > 1 else None
     if not isinstance(message_id, str) or not 0 < len(message_id) <= _LONGEST_ID:
         raise FrameError("RpcFrameworkError", "the message id is a string of 1 to 36 characters")
-    return _message(frame, message_id)
+    return _message(_plain(frame, message_id), message_id)
+
+
+def _plain(value: Any, message_id: str, depth: int = 0) -> Any:
+    """`value` with `300.0` as 300: JSON Schema calls that an integer, Python does not."""
+    match value:
+        case dict() | list() if depth == _DEEPEST:
+            raise FrameError(
+                "FormatViolation", f"the message nests deeper than {_DEEPEST} levels", message_id
+            )
+        case dict():
+            return {key: _plain(item, message_id, depth + 1) for key, item in value.items()}
+        case list():
+            return [_plain(item, message_id, depth + 1) for item in value]
+        case float() if abs(value) >= _BEYOND:
+            raise FrameError("PropertyConstraintViolation", "a number has more than 64 bits", message_id)
+        case float() if value.is_integer():
+            return int(value)
+    return value
 
 
 def _message(frame: list[Any], message_id: str) -> Call | CallResult | CallFailure:

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ocppd.core.description import Evse as EvseDescription
-    from ocppd.core.state import Car, Evse, State
+    from ocppd.core.state import Car, Connector, Evse, State
 
 TAPER_FROM = 80.0
 TAPER_END = 0.05
 _FULL = 100.0
+# Epoch seconds are exact to about 0.2 µs: closer than this, the moment of the full battery has come.
+_INSTANT = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,13 @@ def is_offering(state: State, evse: Evse) -> bool:
         return False
     if not state.power or state.rebooting:
         return False
-    return any(connector.plugged and not connector.faults for connector in evse.connectors)
+    return any(connector.plugged and _is_usable(state, evse, connector) for connector in evse.connectors)
+
+
+def _is_usable(state: State, evse: Evse, connector: Connector) -> bool:
+    """Faults stop what is charging, Inoperative only what has not started yet (G03.FR.05)."""
+    operative = state.operative and evse.operative and connector.operative
+    return not connector.faults and (operative or evse.transaction is not None)
 
 
 def is_ready(car: Car, now: float) -> bool:
@@ -88,17 +96,21 @@ def settle(evse: EvseDescription, station: State, state: Evse, now: float) -> No
 
 
 def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> None:
-    """Let energy flow for `seconds` in which nothing changes but the battery."""
+    """Let energy flow for `seconds` in which nothing changes but the battery, until that is full."""
     if seconds <= 0 or car.soc >= _FULL:
         return
-    if state.transaction is not None:
-        state.transaction.charging_s += seconds
-    if state.meter.power_w is not None:
+    until_full = seconds_to_full(evse, state)
+    is_full = seconds > until_full - _INSTANT
+    if is_full:
+        seconds, energy = until_full, _missing_wh(car)
+    elif state.meter.power_w is not None:
         energy = state.meter.power_w * seconds / 3600
     else:
         energy = _drawn_wh(car, offered_w(evse, car), seconds)
+    if energy > 0 and state.transaction is not None:
+        state.transaction.charging_s += seconds
     state.meter.energy_wh += energy
-    car.soc = min(_FULL, car.soc + _FULL * energy / car.capacity_wh)
+    car.soc = _FULL if is_full else min(_FULL, car.soc + _FULL * energy / car.capacity_wh)
 
 
 def seconds_to_full(evse: EvseDescription, state: Evse) -> float:
@@ -106,9 +118,8 @@ def seconds_to_full(evse: EvseDescription, state: Evse) -> float:
     car = state.car
     if car is None:
         return math.inf
-    missing = (_FULL - car.soc) / _FULL * car.capacity_wh
     if state.meter.power_w is not None:
-        return missing / state.meter.power_w * 3600 if state.meter.power_w > 0 else math.inf
+        return _missing_wh(car) / state.meter.power_w * 3600 if state.meter.power_w > 0 else math.inf
     limit = offered_w(evse, car)
     if limit <= 0:
         return math.inf
@@ -135,7 +146,12 @@ def _drawn_wh(car: Car, limit: float, seconds: float) -> float:
     # dP/dt = -P/tau on the taper, so the energy is tau times what P has lost.
     tau = _tau(car)
     tapered = tau / 3600 * taper_w(car, start) * -math.expm1(-rest / tau)
-    return min(energy + tapered, (_FULL - car.soc) / _FULL * car.capacity_wh)
+    return min(energy + tapered, _missing_wh(car))
+
+
+def _missing_wh(car: Car) -> float:
+    """What fills the battery."""
+    return (_FULL - car.soc) / _FULL * car.capacity_wh
 
 
 def _knee(car: Car, limit: float) -> float:

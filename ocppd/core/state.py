@@ -88,7 +88,7 @@ class Transaction(Kept):
     """A running transaction; `seq_no` is the next to be used (E01.FR.07).
 
     `begin` and `samples` are MeterValueTypes kept for the Ended message (E06.FR.11), `stopped_reason` is
-    why energy stopped before the transaction ends.
+    why energy stopped before the transaction ends, `offline` that its last event had to wait.
     """
 
     id: str
@@ -100,7 +100,6 @@ class Transaction(Kept):
     phases_told: int | None = None
     offline: bool = False
     token: dict[str, Any] | None = None
-    group: str | None = None
     stopped_reason: str | None = None
     charging_s: float = 0.0
     begin: list[dict[str, Any]] = field(default_factory=list)

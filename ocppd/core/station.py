@@ -150,7 +150,9 @@ class Station:
         self._end()
 
     def receive(self, now: float, text: str) -> None:
-        """A frame of the CSMS."""
+        """A frame of the CSMS; a station without power, or that has hung up, does not hear it."""
+        if not self.wants_link:
+            return
         self._begin(now, "csms")
         try:
             self._dispatch(rpc.decode(text))
@@ -183,7 +185,8 @@ class Station:
             del self.state.timers[name]
             kind, *numbers = name.split(":")
             self._cause = f"timer:{kind}"
-            self._guard(self._handlers.timers[kind], *map(int, numbers))
+            if kind in self._handlers.timers:  # the state may be that of another version
+                self._guard(self._handlers.timers[kind], *map(int, numbers))
             self._react()
         self._end()
 
@@ -297,13 +300,14 @@ class Station:
         accepted the station. `context` comes back with the answer. `checked` off sends what fits no schema.
         """
         if checked:
-            schemas.check_request(action, payload)
+            _assert_valid(schemas.check_request, action, payload)
         call = QueuedCall(
             action=action,
             payload=payload,
             id=self._next_message_id(),
             context=context or {},
-            keep=keep or self.get(comm.QUEUE_ALL_MESSAGES),
+            # Every boot and every connection asks anew whether a BootNotification is due.
+            keep=keep or (self.get(comm.QUEUE_ALL_MESSAGES) and action != "BootNotification"),
             first=first,
             while_pending=while_pending,
             checked=checked,
@@ -378,12 +382,13 @@ class Station:
 
     def _end(self) -> None:
         self._react()
-        call = outbox.take(self.state, self.now)
+        call = outbox.take(self.state, self.now) if self.wants_link else None
         if call is not None:
             self._transmit(call)
         retry_at = outbox.next_retry(self.state)
-        if retry_at is not None and self.state.csms.connected:
-            self.state.timers["retry"] = max(retry_at, self.now)
+        # One whose time has come already waits for the call in flight, and leaves when that is over.
+        if retry_at is not None and retry_at > self.now and self.state.csms.connected:
+            self.at(retry_at, "retry")
         self._resolve_answers()
 
     def _react(self) -> None:
@@ -437,24 +442,25 @@ class Station:
         self._cause = f"csms:{call.action}"
         try:
             response = self._response(call)
+            frame = rpc.encode_result(call.id, response)
         except CallError as error:
             self._answer_error(call.id, error)
         except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
             self._out.bugs.append(error)
             self._answer_error(call.id, CallError("InternalError", "the station failed to process this"))
         else:
-            self._out.frames.append(rpc.encode_result(call.id, response))
+            self._out.frames.append(frame)
             self.emit("csms_request", action=call.action, status=response.get("status"))
 
     def _response(self, call: rpc.Call) -> Payload:
         handler = self._handlers.calls.get(call.action)
         if handler is None:
-            raise CallError("NotImplemented", f"{call.action} is not implemented")
+            raise CallError("NotImplemented", f"{call.action[:50]} is not implemented")
         if self.state.boot.registration == "Rejected":  # B03.FR.08
             raise CallError("SecurityError", "the CSMS has rejected this station")
         schemas.check_request(call.action, call.payload)
         response: Payload = handler(self, call.payload)
-        schemas.check_response(call.action, response)
+        _assert_valid(schemas.check_response, call.action, response)
         return response
 
     def _answer_error(self, message_id: str, error: CallError) -> None:
@@ -478,23 +484,25 @@ class Station:
                 self.emit("warning", message=f"the answer to {call.action} is not valid: {error}")
                 self._fail(call, error)
                 return
-        handler = self._handlers.replies.get(call.action)
-        if handler is not None:
-            self._guard(handler, call, payload)
+        self._hand(self._handlers.replies, call, payload)
         if "request" in call.context:
             self.emit("answered", request=call.context["request"], response=payload)
 
     def _fail(self, call: QueuedCall, failure: CallError) -> None:
-        if call.action == "TransactionEvent" and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
+        if outbox.is_transaction_event(call) and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
             wait = self.get(comm.MESSAGE_ATTEMPT_INTERVAL) * call.attempts  # E13.FR.03
             call.not_before = self.now + wait
             self.state.outbox.queue.insert(0, call)
             return
-        handler = self._handlers.failures.get(call.action)
-        if handler is not None:
-            self._guard(handler, call, failure)
+        self._hand(self._handlers.failures, call, failure)
         if "request" in call.context:
             self.emit("unanswered", request=call.context["request"], failure=failure)
+
+    def _hand(self, handlers: dict[str, Handler], call: QueuedCall, outcome: Any) -> None:
+        """Let the block see what came of its call; of one sent as it is, only who asked for it is told."""
+        handler = handlers.get(call.action) if call.checked else None
+        if handler is not None:
+            self._guard(handler, call, outcome)
 
     def _transmit(self, call: QueuedCall) -> None:
         self._out.frames.append(rpc.encode_call(call.id, call.action, call.payload))
@@ -514,3 +522,11 @@ class Station:
         self.state.csms.offline_since = self.now
         self.cancel("call")
         self._lost.extend(outbox.connection_lost(self.state.outbox))
+
+
+def _assert_valid(check: Callable[[str, Payload], None], action: str, payload: Payload) -> None:
+    """What this side says must fit the schema; where it does not, that is a bug and not the CSMS's doing."""
+    try:
+        check(action, payload)
+    except CallError as error:
+        raise ValueError(f"{action}: {error}") from None

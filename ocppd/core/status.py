@@ -18,9 +18,8 @@ def connector_status(st: Station, evse: int, connector: int) -> str:
     state = st.connector(evse, connector)
     if state.faults:
         return "Faulted"
-    if state.plugged and st.evse(evse).transaction is not None:
-        return "Occupied"  # G03.FR.05: what is made Inoperative now becomes so when the transaction ends
-    if not is_operative(st, evse, connector):
+    # G03.FR.05: what is made Inoperative in a transaction becomes so when that ends.
+    if not is_operative(st, evse, connector) and not is_in_transaction(st, evse, connector):
         return "Unavailable"
     return "Occupied" if state.plugged else "Available"
 
@@ -42,6 +41,13 @@ def station_status(st: Station) -> str:
 def is_operative(st: Station, evse: int, connector: int) -> bool:
     """Whether station, EVSE and connector are all set Operative (G03.FR.07, G04.FR.08)."""
     return st.state.operative and st.evse(evse).operative and st.connector(evse, connector).operative
+
+
+def is_in_transaction(st: Station, evse: int, connector: int) -> bool:
+    """Whether the EVSE's transaction is on this connector, or may still come to it: no cable is in yet."""
+    place = st.evse(evse)
+    plugged = [state.plugged for state in place.connectors]
+    return place.transaction is not None and (plugged[connector - 1] or not any(plugged))
 
 
 def _worst(statuses: list[str]) -> str:

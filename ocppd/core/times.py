@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
+
+# Python reads more than this, such as dates by the week; OCPP's dateTime is no more than this.
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
 def format_time(epoch: float) -> str:
@@ -12,8 +16,9 @@ def format_time(epoch: float) -> str:
 
 def parse_time(text: str) -> float | None:
     """Epoch seconds of an RFC 3339 timestamp with any offset; None where it is none."""
+    if not _RFC_3339.fullmatch(text):
+        return None
     try:
-        moment = datetime.fromisoformat(text)
+        return datetime.fromisoformat(text.upper()).timestamp()
     except ValueError:
         return None
-    return None if moment.tzinfo is None else moment.timestamp()

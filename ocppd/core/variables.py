@@ -26,8 +26,8 @@ Reader = Callable[["Station", int, int], str | None]
 # A factory value or a limit that depends on the hardware at (hardware, EVSE, connector).
 FromHardware = Callable[["Hardware", int, int], str]
 
-_INTEGER = re.compile(r"[+-]?\d{1,18}")
-_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
+_INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -234,7 +234,7 @@ class Model:
         """
         slots = {slot.key: slot for variable in variables for slot in _slots(hardware, variable)}
         for preset in hardware.presets:
-            slot = _with_preset(slots, preset)
+            slot = _with_preset(hardware, slots, preset)
             slots[slot.key] = slot
         index: dict[_ComponentKey, dict[_VariableKey, Slot]] = {}
         for slot in slots.values():
@@ -286,7 +286,7 @@ def _places(hardware: Hardware, place: str) -> Iterator[tuple[int, int]]:
             yield from ((evse, connector) for connector in range(1, len(description.connectors) + 1))
 
 
-def _with_preset(slots: dict[str, Slot], preset: Preset) -> Slot:
+def _with_preset(hardware: Hardware, slots: dict[str, Slot], preset: Preset) -> Slot:
     """The slot that `preset` changes or defines, changed."""
     custom = _defined(preset)
     key = custom.key(preset.evse or 0, preset.connector or 0)
@@ -294,12 +294,19 @@ def _with_preset(slots: dict[str, Slot], preset: Preset) -> Slot:
     if slot is None:
         if preset.data_type is None:
             raise ValueError(f"{key}: this station has no such variable; a data_type would define one")
+        if not _has(hardware, preset.evse, preset.connector):
+            raise ValueError(f"{key}: this station has no such EVSE or connector")
         slot = Slot(custom, preset.evse or 0, preset.connector or 0, key, preset.max, {})
     elif slot.variable.read is not None and preset.attribute == "Actual" and preset.value is not None:
         raise ValueError(f"{key}: shows what the station does and cannot be preset")
     if preset.value is not None and (refusal := slot.refusal(preset.value)):
         raise ValueError(f"{key}: {refusal}: {_shown(slot, preset.value)}")
     return replace(slot, attributes={**slot.attributes, preset.attribute: preset.value})
+
+
+def _has(hardware: Hardware, evse: int | None, connector: int | None) -> bool:
+    place = "station" if evse is None and connector is None else "evse" if connector is None else "connector"
+    return (evse or 0, connector or 0) in _places(hardware, place)
 
 
 def _shown(slot: Slot, value: str) -> str:

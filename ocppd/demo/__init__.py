@@ -1,1 +1,5 @@
-"""What a demonstration or a test needs around the daemon: an MQTT broker and a small CSMS, on loopback."""
+"""Everything in one process: a broker, a small CSMS and a station, for looking at and for tests."""
+
+from ocppd.demo.show import run
+
+__all__ = ["run"]

@@ -44,15 +44,16 @@ MAX_SIZE = 2**20  # bytes of one incoming message; a longer one ends the connect
 MAX_BACKLOG = 2**22  # bytes that may wait for a CSMS that does not read
 CLOSE_TIMEOUT = 2.0  # seconds of real time that the CSMS has to answer a close frame
 
+_FAILURES = (OSError, ws_errors.WebSocketException)  # of network, TLS and protocol: worth a retry
+
 _wire = logging.getLogger("ocppd.websockets")
 _wire.setLevel(logging.INFO)  # at DEBUG the library would log the Authorization header
 
 
 class Listener(Protocol):
-    """What a link tells, and asks. It calls from `run` only, never from within another of its methods.
+    """What a link tells, and asks, for the fleet. It does so out of `run` only, never within another call.
 
-    `connected` and `disconnected` alternate, with failed attempts between. What these methods raise
-    ends `run`.
+    Each `connected` is followed by one `disconnected`. What these methods raise ends `run`.
     """
 
     def endpoint(self, station: str) -> Endpoint:
@@ -112,15 +113,13 @@ def _tls(exc: ssl.SSLError) -> str:
 def _system(exc: OSError) -> str:
     if exc.errno is not None:
         return os.strerror(exc.errno).lower()
+    if isinstance(exc, TimeoutError):
+        return "timeout: the CSMS did not complete the handshake"
     # A host name with several addresses: asyncio joins their failures to one text.
     numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(exc)))
     if isinstance(exc, ConnectionResetError):  # asyncio raises it without arguments
         numbers[str(errno.ECONNRESET)] = None
     return ", ".join(os.strerror(int(number)).lower() for number in numbers) or str(exc)
-
-
-def _timeout(exc: TimeoutError) -> str:
-    return "timeout: the CSMS did not complete the handshake" if exc.errno is None else _system(exc)
 
 
 _STATUS = {401: ": the CSMS refuses identity or password", 404: ": the CSMS does not know this identity"}
@@ -134,7 +133,6 @@ _REASONS: tuple[tuple[type[BaseException], Callable[[Any], str]], ...] = (
     (ssl.SSLCertVerificationError, _certificate),
     (ssl.SSLError, _tls),
     (socket.gaierror, lambda exc: f"host name not resolved: {exc.strerror}"),
-    (TimeoutError, _timeout),
     (OSError, _system),
 )
 
@@ -273,17 +271,17 @@ class Link:
         retrying = AsyncRetrying(
             sleep=self._pause,
             wait=self._wait,
-            retry=retry_if_exception_type((OSError, ws_errors.WebSocketException)),
+            retry=retry_if_exception_type(_FAILURES),
             before_sleep=self._failed,
         )
         try:
             while True:
-                await retrying(self._session)
+                await retrying(self._cycle)
         finally:
             self._release()
 
     def want(self, up: bool) -> None:
-        """Connect, at once; or close with 1000, or stop trying."""
+        """Connect at once if `up`, else close with 1000 or stop trying. Repeated, it changes nothing."""
         if up == self._wanted:
             return
         self._wanted = up
@@ -345,7 +343,7 @@ class Link:
         self._release()
         self._settle()
 
-    async def _session(self) -> None:
+    async def _cycle(self) -> None:
         """One attempt and, if it succeeds, the life of the connection. Returns when the station ends it."""
         while not self._ready.is_set():
             await self._ready.wait()
@@ -414,8 +412,6 @@ class Link:
                 self._listener.received(self._station, message)
             await ws.close(CloseCode.UNSUPPORTED_DATA, "text frames only")
         except ws_errors.ConnectionClosed as exc:
-            if self._bye is not None:
-                return
             raise LinkError(ws.dropped or reason_of(exc)) from exc
         raise LinkError("the CSMS sent a binary frame")
 
@@ -431,11 +427,12 @@ class Link:
     def _tell(self, level: int, reason: str, retry_in: float | None) -> None:
         event = "csms.connect_failed" if self._attempt else "csms.disconnected"
         fields = {"station": self._station, "url": self._url(), "attempt": self._attempt}
-        log.log(level, event, reason=reason, retry_in_s=retry_in, **fields)
+        seconds = None if retry_in is None else round(retry_in, 1)
+        log.log(level, event, reason=reason, retry_in_s=seconds, **fields)
         self._listener.disconnected(self._station, reason, self._attempt, retry_in)
 
     def _url(self) -> str:
-        return re.sub("//.*@", "//", self._endpoint.url)
+        return re.sub("//.*@", "//", self._endpoint.url)  # without credentials, which do not belong there
 
     def _wait(self, _state: RetryCallState) -> float:
         self._waits += 1
@@ -446,15 +443,15 @@ class Link:
             await self._interruptible(self._clock.sleep(seconds))
 
     async def _interruptible(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """What `work` gives, or None where `_interrupt` ended it."""
+        """What `work` gives, or None where `_interrupt` ended it or the station left as it failed."""
         # A time limit that `_interrupt` moves from never to now: it cancels `work` without a task for it.
         try:
             async with asyncio.timeout(None) as self._scope:
                 return await work
-        except TimeoutError:
-            if self._scope is not None and self._scope.expired():
-                return None
-            raise
+        except _FAILURES:
+            if self._bye is None and not (self._scope and self._scope.expired()):
+                raise
+            return None
         finally:
             self._scope = None
 

@@ -1,13 +1,15 @@
 """The state file: everything the stations remember, whole and valid at any moment.
 
-A path with a suffix, or to an existing file, holds all stations; a directory holds a file for each. Both
-have the same form, `{"version": 1, "stations": {identity: state}}`, which a person may read and edit.
+A path with a suffix, or to an existing file, holds all stations; a directory holds a file for each, named
+as its identity, percent-encoded. Both have the same form, `{"version": 1, "stations": {identity: state}}`,
+which a person may read and edit.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,9 +22,11 @@ from ocppd.core.state import State
 
 log = structlog.get_logger()
 
-VERSION = 1
-# Version n of a file's stations → version n + 1.
-_MIGRATIONS: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+MIGRATIONS: tuple[Migration, ...] = ()
+"""What makes the stations of a file of version 1 those of version 2, and so on."""
+
 _STATE = TypeAdapter(State)
 
 
@@ -31,11 +35,15 @@ class StoreError(Exception):
 
 
 class Store:
-    """The state file or directory at `path`. `load` comes first; nothing is written before."""
+    """The state file or directory at `path`. `load` comes first; nothing is written before.
 
-    def __init__(self, path: Path) -> None:
+    Files are written in the version that the `migrations` lead to; older ones are read, too.
+    """
+
+    def __init__(self, path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> None:
         self._path = path
-        self._is_directory = path.is_dir() or not path.suffix
+        self._is_directory = path.is_dir() or not (path.suffix or path.exists())
+        self._migrations = migrations
         self._written: dict[str, bytes] = {}
         self._failing = False
 
@@ -43,13 +51,14 @@ class Store:
         """Every station's state by identity; empty where nothing was written yet.
 
         Raises:
-            StoreError: a file that is unreadable, no JSON, of a newer version or with a wrong field.
+            StoreError: a file that is unreadable, no JSON, of a newer version or with a wrong field; in a
+                directory, one that is not named as its station.
         """
         states: dict[str, State] = {}
         for file in self._files():
-            for name, state in _read(file).items():
-                if name in states:
-                    raise StoreError(f"{file}: station {name} stands in another file of {self._path}, too")
+            for name, state in self._read(file).items():
+                if self._is_directory and file != self._file_of(name):
+                    raise StoreError(f"{file}: station {name} belongs in {self._file_of(name)}")
                 states[name] = state
                 self._written[name] = _dump(state)
         return states
@@ -66,34 +75,40 @@ class Store:
                 changed[name] = dump
         if not changed:
             return
-        self._written |= changed
-        try:
+        with self._survived():
             self._write(changed)
+            self._written |= changed
+
+    def forget(self, name: str) -> None:
+        """Remove a station that is no more; a failure is treated as that of `save`."""
+        self._written.pop(name, None)
+        with self._survived():
+            if self._is_directory:
+                self._file_of(name).unlink(missing_ok=True)
+            else:
+                self._replace(self._path, self._written)
+
+    @contextmanager
+    def _survived(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             self._failed(error)
         else:
             self._failing = False
 
-    def forget(self, name: str) -> None:
-        """Remove a station that is no more."""
-        self._written.pop(name, None)
-        if self._is_directory:
-            self._file_of(name).unlink(missing_ok=True)
-        else:
-            _replace(self._path, self._written)
-
-    def _write(self, changed: Mapping[str, bytes]) -> None:
-        if not self._is_directory:
-            _replace(self._path, self._written)
-            return
-        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name, dump in changed.items():
-            _replace(self._file_of(name), {name: dump})
-
     def _failed(self, error: OSError) -> None:
         if not self._failing:
             log.error("state.save_failed", path=str(self._path), reason=error.strerror or str(error))
         self._failing = True
+
+    def _write(self, changed: Mapping[str, bytes]) -> None:
+        if not self._is_directory:
+            self._replace(self._path, {**self._written, **changed})
+            return
+        self._path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name, dump in changed.items():
+            self._replace(self._file_of(name), {name: dump})
 
     def _files(self) -> Iterable[Path]:
         if self._is_directory:
@@ -103,43 +118,51 @@ class Store:
     def _file_of(self, name: str) -> Path:
         return self._path / f"{quote(name, safe='')}.json"
 
+    def _replace(self, path: Path, dumps: Mapping[str, bytes]) -> None:
+        """Write the whole file beside the old one, for the owner's eyes only, then put it in its place."""
+        stations = {name: orjson.Fragment(dump) for name, dump in dumps.items()}
+        content = orjson.dumps(
+            {"version": self._version, "stations": stations}, option=orjson.OPT_APPEND_NEWLINE
+        )
+        path.parent.mkdir(parents=True, exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)
+            file.write(content)
+        beside.replace(path)
+
+    def _read(self, file: Path) -> dict[str, State]:
+        content = _content(file)
+        if not isinstance(content, dict) or not isinstance(content.get("stations"), dict):
+            raise StoreError(f'{file}: a state file is {{"version": {self._version}, "stations": {{...}}}}')
+        stations = self._migrated(file, content.get("version"), content["stations"])
+        return {name: _state(file, name, found) for name, found in stations.items()}
+
+    def _migrated(self, file: Path, version: Any, stations: dict[str, Any]) -> dict[str, Any]:
+        if not isinstance(version, int) or not 1 <= version <= self._version:
+            text = f"version {version!r} is unknown here, this ocppd writes version {self._version}"
+            raise StoreError(f"{file}: {text}")
+        for migrate in self._migrations[version - 1 :]:
+            stations = migrate(stations)
+        return stations
+
+    @property
+    def _version(self) -> int:
+        return len(self._migrations) + 1
+
 
 def _dump(state: State) -> bytes:
     return orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
 
 
-def _replace(path: Path, dumps: Mapping[str, bytes]) -> None:
-    """Write the whole file beside the old one, for the owner's eyes only, then put it in its place."""
-    stations = {name: orjson.Fragment(dump) for name, dump in dumps.items()}
-    content = orjson.dumps({"version": VERSION, "stations": stations}, option=orjson.OPT_APPEND_NEWLINE)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.new")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        os.fchmod(descriptor, 0o600)
-        file.write(content)
-    beside.replace(path)
-
-
-def _read(file: Path) -> dict[str, State]:
+def _content(file: Path) -> Any:
     try:
-        content = orjson.loads(file.read_bytes())
+        return orjson.loads(file.read_bytes())
     except OSError as error:
         raise StoreError(f"{file}: cannot be read: {error.strerror}") from None
     except orjson.JSONDecodeError as error:
         raise StoreError(f"{file}: is no JSON: {error}; repair it, or move it away to start afresh") from None
-    if not isinstance(content, dict) or not isinstance(content.get("stations"), dict):
-        raise StoreError(f'{file}: a state file is {{"version": {VERSION}, "stations": {{...}}}}')
-    stations = _migrated(file, content.get("version"), content["stations"])
-    return {name: _state(file, name, found) for name, found in stations.items()}
-
-
-def _migrated(file: Path, version: Any, stations: dict[str, Any]) -> dict[str, Any]:
-    if not isinstance(version, int) or not 1 <= version <= VERSION:
-        raise StoreError(f"{file}: version {version!r} is unknown here, this ocppd writes version {VERSION}")
-    for step in range(version, VERSION):
-        stations = _MIGRATIONS[step](stations)
-    return stations
 
 
 def _state(file: Path, name: str, found: Any) -> State:

@@ -1,6 +1,6 @@
 """The configuration: sections, defaults, where they are read from, and the stations they describe.
 
-    load() → layers (files) → Settings (check) → station_descriptions() → the core's dataclasses
+load() → layers (files) → Settings (check) → station_descriptions() → the core's dataclasses
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from ocppd.core.description import Csms, Hardware, StationDescription
 from ocppd.settings.check import Loc, Problem, refuse, validated
 from ocppd.settings.files import Layer, SettingsError, Tree, merge, read_environment, read_file
-from ocppd.core.description import Csms, Hardware, StationDescription
 from ocppd.settings.section import Section, TlsSettings, WithPassword
 from ocppd.settings.station import (
     CsmsSettings,

@@ -641,44 +641,64 @@ async def test_a_csms_that_neither_reads_nor_answers_a_close_is_cut_off() -> Non
         assert await bench.hears() == CONNECTED
 
 
-@pytest.mark.parametrize("order", ["want", "close", "freeze"])
-async def test_an_order_in_any_moment_of_a_handshake_leaves_no_connection_behind(order: str) -> None:
-    orders = {
-        "want": lambda link: link.want(False),
-        "close": lambda link: (link.want(False), link.close(1000, "")),
-        "freeze": lambda link: link.freeze(),
-    }
+def leave(link: Link) -> None:
+    link.want(False)
+
+
+def leave_and_close(link: Link) -> None:
+    link.want(False)
+    link.close(1000, "")
+
+
+def close(link: Link) -> None:
+    link.close(1000, "")
+
+
+def freeze(link: Link) -> None:
+    link.freeze()
+
+
+def ping_twice(link: Link) -> None:
+    link.ping()
+    link.ping()
+
+
+@pytest.mark.parametrize("order", [leave, leave_and_close, freeze])
+async def test_an_order_in_any_moment_of_a_handshake_is_obeyed(order: Callable[[Link], None]) -> None:
     async with csms() as server:
         for number in range(40):
             async with linking(endpoint_of(server.port)) as bench:
                 await turns(number)
-                told_before = not bench.ear.heard.empty()
-                orders[order](bench.link)
+                was_connected = not bench.ear.heard.empty()
+                order(bench.link)
                 await turns(20)
                 heard = [bench.ear.heard.get_nowait()[0] for _ in range(bench.ear.heard.qsize())]
-                assert heard == (["connected", "disconnected"] if told_before else [])
-        assert told_before, "the handshake takes more turns than this test looks at"
+                assert heard == (["connected", "disconnected"] if was_connected else [])
+        assert was_connected, "the handshake takes more turns than this test looks at"
 
 
-@pytest.mark.parametrize("order", ["want", "close", "freeze", "ping"])
-async def test_an_order_in_any_moment_of_a_loss_is_told_once(order: str) -> None:
-    orders = {
-        "want": lambda link: link.want(False),
-        "close": lambda link: link.close(1000, ""),
-        "freeze": lambda link: link.freeze(),
-        "ping": lambda link: (link.ping(), link.ping()),
-    }
-    async with csms() as server:
-        for number in range(12):
-            async with linking(endpoint_of(server.port)) as bench:
-                assert await bench.hears() == CONNECTED
-                (await server.accepts()).transport.abort()
-                await turns(number)
-                orders[order](bench.link)
-                bench.link.thaw()
-                assert (await bench.hears())[0] == "disconnected"
-                await turns(20)
-                assert bench.ear.heard.empty() or await bench.hears() == CONNECTED
+async def test_an_order_in_any_moment_of_a_failing_attempt_is_no_loss(closed_port: int) -> None:
+    for number in range(12):
+        async with linking(endpoint_of(closed_port)) as bench:
+            await turns(number)
+            bench.link.close(1000, "")
+            await turns(20)
+            heard = {bench.ear.heard.get_nowait() for _ in range(bench.ear.heard.qsize())}
+            assert heard == {("disconnected", "connection refused", 1, 6.0)}
+
+
+@pytest.mark.parametrize("order", [leave, close, freeze, ping_twice])
+async def test_an_order_in_any_moment_of_a_loss_is_told_once(order: Callable[[Link], None]) -> None:
+    for number in range(12):
+        async with csms() as server, linking(endpoint_of(server.port)) as bench:
+            assert await bench.hears() == CONNECTED
+            (await server.accepts()).transport.abort()
+            await turns(number)
+            order(bench.link)
+            assert (await bench.hears())[0] == "disconnected"
+            bench.link.thaw()
+            await turns(20)
+            assert bench.ear.heard.empty() or await bench.hears() == CONNECTED
 
 
 async def test_two_orders_in_successive_turns() -> None:
@@ -757,6 +777,17 @@ async def test_a_ping_without_a_pong_until_the_next_drops_the_connection() -> No
         bench.clock.wake()
         await (await server.accepts()).upgrade()
         assert await bench.hears() == CONNECTED
+
+
+async def test_a_ping_during_back_off_does_not_shorten_it() -> None:
+    async with csms() as server, linking(endpoint_of(server.port)) as bench:
+        bench.link.ping()
+        assert await bench.hears() == CONNECTED
+        (await server.accepts()).transport.abort()
+        assert (await bench.hears())[0] == "disconnected"
+        bench.link.ping()
+        await turns(20)
+        assert bench.ear.asked == 1
 
 
 async def test_a_ping_of_the_csms_is_answered() -> None:

@@ -7,5 +7,7 @@ connection  the broker: connect, subscribe, publish, reconnect
 """
 
 from ocppd.edge.mqtt.connection import Broker, Mqtt
+from ocppd.edge.mqtt.inputs import Input
+from ocppd.edge.mqtt.topics import TargetError, parse_target
 
-__all__ = ["Broker", "Mqtt"]
+__all__ = ["Broker", "Input", "Mqtt", "TargetError", "parse_target"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ocppd.core import views
@@ -34,10 +34,11 @@ class Mirror:
         self._shown: dict[str, Content] = {}
         self._metered: dict[str, float] = {}
 
-    def forget(self) -> None:
-        """Show everything anew: the broker may have forgotten."""
-        self._shown.clear()
-        self._metered.clear()
+    def forget(self, topics: Iterable[str] | None = None) -> None:
+        """Show these topics, or all, anew: nothing stands there any more."""
+        for topic in list(self._shown) if topics is None else topics:
+            self._shown.pop(topic, None)
+            self._metered.pop(topic, None)
 
     def messages(self, st: Station, now: float) -> Iterator[Message]:
         """What is to be published of the station at `now`, in epoch seconds."""

@@ -71,6 +71,27 @@ class Scope:
                 return ("station", encode(self.name), "evse", evse, "connector", connector)
 
 
+class TargetError(ValueError):
+    """A target that is none, in words for people."""
+
+
+def parse_target(text: str) -> Scope:
+    """The scope that a person names: `CP001`, `CP001/1`, `CP001/1/2`, `daemon/lab1`, `group/lab` or `all`.
+
+    Raises TargetError where it is none of them.
+    """
+    name, *rest = text.split("/")
+    if name == "all" and not rest:
+        return Scope("all")
+    if name in ("daemon", "group") and len(rest) == 1 and rest[0]:
+        return Scope(_NAMED[name], rest[0])
+    if not name or len(rest) > 2 or not all(_NUMBER.fullmatch(number) for number in rest):
+        known = "STATION, STATION/EVSE, STATION/EVSE/CONNECTOR, daemon/ID, group/NAME or all"
+        raise TargetError(f"{text!r} is no target: {known}")
+    kinds: tuple[Kind, ...] = ("station", "evse", "connector")
+    return Scope(kinds[len(rest)], name, *map(int, rest))
+
+
 def encode(name: str) -> str:
     """Percent-encode `name` as one level of a topic, with nothing safe but letters, digits and `-._~`."""
     return quote(name, safe="")

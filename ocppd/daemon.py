@@ -1,0 +1,214 @@
+"""The daemon: its stations as they come and go, and what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import structlog
+
+from ocppd import __version__, daemon_commands
+from ocppd.commands import Commands
+from ocppd.core.errors import CommandError
+from ocppd.core.on import Handlers
+from ocppd.core.state import State
+from ocppd.core.times import format_time
+from ocppd.edge.link import Link
+from ocppd.settings import Settings, SettingsError, describe_station
+
+if TYPE_CHECKING:
+    from ocppd.clock import Clock
+    from ocppd.core.description import StationDescription
+    from ocppd.core.station import Station
+    from ocppd.edge.mqtt import Mqtt
+    from ocppd.edge.store import Store
+    from ocppd.fleet import Fleet
+
+log = structlog.get_logger()
+
+# Stations that are in the handshake with their CSMS at the same time.
+_HANDSHAKES = 100
+
+
+class Daemon:
+    """The parts, and what links them; `app` wires and runs it."""
+
+    def __init__(
+        self, settings: Settings, clock: Clock, fleet: Fleet, store: Store, mqtt: Mqtt | None
+    ) -> None:
+        self.settings = settings
+        self.fleet = fleet
+        self.mqtt = mqtt
+        self.commands = Commands(Handlers.collect([daemon_commands]))
+        self.loop_lag_s = 0.0
+        self._clock = clock
+        self._store = store
+        self._started = clock.time()
+        self._links: dict[str, asyncio.Task[None]] = {}
+        self._conflicts: dict[str, str] = {}
+        self._handshakes = asyncio.Semaphore(_HANDSHAKES)
+        self._group: asyncio.TaskGroup | None = None
+
+    @property
+    def id(self) -> str:
+        """Its name in topics."""
+        return self.settings.daemon.id
+
+    # Stations
+
+    def populate(self) -> None:
+        """Every station of the configuration, then those that stand in the state file alone.
+
+        Raises:
+            SettingsError: settings that do not describe a station.
+            StoreError: an unusable state file.
+        """
+        states = self._store.load()
+        for description in self.settings.station_descriptions():
+            state = states.pop(description.id, None) or State()
+            state.configured = True
+            self._add(description, state)
+        for name, state in states.items():
+            if state.configured:
+                log.warning("state.orphan", station=name, reason="it is no longer in the configuration")
+                continue
+            where = f"{self.settings.state.path}: stations.{name}.settings"
+            values = {**state.settings, "id": name}
+            self._add(describe_station(self.settings, values, where), state)
+
+    async def run_links(self) -> None:
+        """Start every station, and keep the link of each in a task of its own."""
+        boots = self.settings.state.on_start == "power_up"
+        async with asyncio.TaskGroup() as group:
+            self._group = group
+            for station in list(self.fleet.stations.values()):
+                self._start(station, boots=boots)
+            await asyncio.Event().wait()
+
+    def add_station(self, values: Mapping[str, Any]) -> StationDescription:
+        """Take a station in that the configuration does not know; the state file will.
+
+        `values` have the keys of `stations[]`. Password files are refused: whoever may send commands could
+        have any file sent to a CSMS.
+
+        Raises:
+            CommandError: `invalid_argument`, `invalid_state` or `station_conflict`.
+        """
+        try:
+            description = describe_station(self.settings, values, "add-station", secret_files=False)
+        except SettingsError as error:
+            raise CommandError("invalid_argument", str(error)) from None
+        if description.id in self.fleet.stations:
+            raise CommandError("invalid_state", f"there is a station {description.id!r} already")
+        if description.id in self._conflicts:
+            owner = self._conflicts[description.id]
+            raise CommandError("station_conflict", f"daemon {owner!r} has a station of that name")
+        try:
+            station = self._add(description, State(settings=dict(values)))
+        except SettingsError as error:
+            raise CommandError("invalid_argument", str(error)) from None
+        self._welcome(station, boots=True)
+        return description
+
+    def remove_station(self, name: str) -> None:
+        """Let a station go: its link is closed, its state and its topics are cleared.
+
+        Raises:
+            CommandError: `unknown_station`.
+        """
+        if name not in self.fleet.stations:
+            raise CommandError("unknown_station", f"there is no station {name!r} here")
+        self._dismiss(name)
+        self._store.forget(name)
+
+    def reload(self, settings: Settings) -> None:
+        """Follow a changed configuration: stations come, change and go, the others notice nothing.
+
+        What concerns the daemon itself (broker, log, state, clock) counts from the next start.
+        """
+        wanted = {it.id: it for it in settings.station_descriptions()}
+        for description in wanted.values():
+            self.fleet.model(description.hardware)  # raises before anything is changed
+        self.settings = settings
+        for name, station in list(self.fleet.stations.items()):
+            if station.state.configured and name not in wanted:
+                self._dismiss(name)
+                self._store.forget(name)
+        for name, description in wanted.items():
+            present = self.fleet.stations.get(name)
+            if present is None or present.description != description:
+                self._replace(description, present)
+
+    def _replace(self, description: StationDescription, present: Station | None) -> None:
+        state = State() if present is None else present.state
+        if present is not None:
+            self._dismiss(description.id)
+        state.configured, state.settings = True, {}
+        self._welcome(self._add(description, state), boots=True)
+
+    def conflict(self, station: str, owner: str) -> None:
+        """Leave the station to the daemon that has it (see `Shown`)."""
+        self._conflicts[station] = owner
+        if station not in self.fleet.stations:
+            return
+        log.error("station.conflict", station=station, daemon=owner)
+        if self._group is None:
+            self.fleet.remove(station)
+
+    def _add(self, description: StationDescription, state: State) -> Station:
+        try:
+            return self.fleet.add(description, state, secrets.randbits(64))
+        except ValueError as error:
+            raise SettingsError(f"station {description.id}: {error}") from None
+
+    def _welcome(self, station: Station, *, boots: bool) -> None:
+        self._start(station, boots=boots)
+        self.fleet.tell(station.id, "station_added")
+        if self.mqtt is not None:
+            self.mqtt.added(station)
+        log.info("station.added", station=station.id)
+
+    def _dismiss(self, name: str) -> None:
+        station = self.fleet.stations[name]
+        self.fleet.tell(name, "station_removed")
+        self.fleet.flush()
+        self._links.pop(name).cancel()
+        self.fleet.remove(name)
+        if self.mqtt is not None:
+            self.mqtt.removed(station)
+        log.info("station.removed", station=name)
+
+    def _start(self, station: Station, *, boots: bool) -> None:
+        if self._group is None:
+            raise RuntimeError("the daemon does not run")
+        link = Link(station.id, self.fleet, self._clock, self._handshakes, random.random)
+        self._links[station.id] = self._group.create_task(link.run(), name=f"link[{station.id}]")
+        self.fleet.start(station, link, boots=boots)
+
+    # What it says of itself
+
+    def info(self) -> dict[str, Any]:
+        """`daemon/<id>/info` without `boot`."""
+        return {
+            "version": __version__,
+            "api": 1,
+            "stations": len(self.fleet.stations),
+            "started": format_time(self._started),
+        }
+
+    def health(self) -> dict[str, Any]:
+        """`daemon/<id>/health`."""
+        stations = list(self.fleet.stations.values())
+        up = sum(it.state.csms.connected for it in stations)
+        mqtt = self.mqtt
+        return {
+            "uptime_s": round(self._clock.time() - self._started),
+            "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
+            "csms": {"up": up, "down": len(stations) - up},
+            "mqtt": {"queued": mqtt.queued if mqtt else 0, "dropped": mqtt.dropped if mqtt else 0},
+            "loop_lag_ms": round(self.loop_lag_s * 1000, 1),
+        }
