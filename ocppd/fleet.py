@@ -254,7 +254,10 @@ class Fleet:
         batch, self._pending = self._pending, []
         self._save({station.id: station.state for station, _ in batch if station.id in self.stations})
         for station, out in batch:
-            self._deliver(station, out)
+            try:
+                self._deliver(station, out)
+            except Exception as error:
+                log.error("station.bug", station=station.id, exc_info=error)  # noqa: TRY400
 
     def _collect(self, station: Station) -> None:
         self._watch(station)

@@ -41,7 +41,8 @@ def set_level(level: str) -> None:
 
 def _rendering(form: str) -> list[Any]:
     if form == "console":
-        return [structlog.dev.ConsoleRenderer()]
+        # Rich tracebacks would print local variables, and secrets with them.
+        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(orjson.dumps, default=str),

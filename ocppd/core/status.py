@@ -44,10 +44,12 @@ def is_operative(st: Station, evse: int, connector: int) -> bool:
 
 
 def is_in_transaction(st: Station, evse: int, connector: int) -> bool:
-    """Whether the EVSE's transaction is on this connector, or may still come to it: no cable is in yet."""
+    """Whether the EVSE's transaction is on this connector, or may still come to it: no cable was in yet."""
     place = st.evse(evse)
-    plugged = [state.plugged for state in place.connectors]
-    return place.transaction is not None and (plugged[connector - 1] or not any(plugged))
+    if place.transaction is None:
+        return False
+    waits = not place.transaction.connector_told and not any(state.plugged for state in place.connectors)
+    return waits or place.connectors[connector - 1].plugged
 
 
 def _worst(statuses: list[str]) -> str:

@@ -291,7 +291,7 @@ class Inbox:
         content["warnings"] = [*said.get("warnings", ()), *asked.warnings]
         content |= {
             "ms": round((now - asked.received) * 1000),
-            "daemon": self._daemon,
+            "daemon": self._daemon.id,
             "ts": format_time(now),
         }
         self._publish(asked, content)
