@@ -116,6 +116,14 @@ def commands() -> None:
 
 
 @app.command()
+def schema() -> None:
+    """Print the JSON schema of the configuration."""
+    from ocppd.settings import json_schema
+
+    typer.echo(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode())
+
+
+@app.command()
 def demo(
     script: Annotated[
         bool, typer.Option(help="Let a car come, charge and leave before the prompt appears.")

@@ -93,13 +93,13 @@ class Daemon(Watched):
         self.lines: list[Json] = []
         self.noise: list[str] = []
         self._since = 0  # the first line of this run
-        self._process: Process
+        self._process: Process | None = None
         self._reader: asyncio.Task[None]
 
     async def start(self) -> None:
         """Start a run, and return when the process has begun to do something."""
         self._since = len(self.lines)
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "ocppd", "run", "--config", str(self.config)),
             cwd=self.config.parent,
             env=environment(),
@@ -107,7 +107,7 @@ class Daemon(Watched):
             stderr=PIPE,
             limit=2**20,
         )
-        self._reader = asyncio.create_task(self._read(self._process), name="daemon-log")
+        self._reader = asyncio.create_task(self._read(process), name="daemon-log")
 
     async def _read(self, process: Process) -> None:
         assert process.stderr is not None
@@ -122,7 +122,10 @@ class Daemon(Watched):
 
     async def logged(self, event: str, **fields: Any) -> Json:
         """The first line of this run with that event and these fields, waiting for it."""
-        return await self.until(lambda: next(iter(self.log(event, **fields)), None) or self._alive())
+        try:
+            return await self.until(lambda: next(iter(self.log(event, **fields)), None) or self._alive())
+        except TimeoutError:
+            raise AssertionError(f"never logged {event} {fields}, but:\n{self.tail}") from None
 
     def log(self, event: str, **fields: Any) -> list[Json]:
         """The lines of this run with that event and these fields."""
@@ -130,7 +133,8 @@ class Daemon(Watched):
         return [line for line in self.lines[self._since :] if wanted <= line.items()]
 
     def _alive(self) -> None:
-        assert self._process.returncode is None, f"the daemon has ended: {self.tail}"
+        assert self._process is not None
+        assert self._process.returncode is None, f"the daemon has ended:\n{self.tail}"
 
     @property
     def tail(self) -> str:
@@ -154,12 +158,15 @@ class Daemon(Watched):
         await self.stop()
         await self.start()
 
-    async def _end(self, number: signal.Signals) -> int:
+    async def _end(self, number: signal.Signals) -> int | None:
+        """Its exit code; None where it was never started."""
+        if self._process is None:
+            return None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
         async with asyncio.timeout(PATIENCE_S):
             await self._reader
-            return await self._process.wait()
+        return self._process.returncode
 
 
 @asynccontextmanager
@@ -176,23 +183,28 @@ async def daemon(folder: Path, tree: Json, *, start: bool = True) -> AsyncIterat
     try:
         yield it
     finally:
-        if start or it.lines:
-            await it.kill()
+        await it.kill()
 
 
 class Observer(Watched):
-    """Whoever watches and commands over MQTT. Topics are without `ocppd/v1/`."""
+    """Whoever watches and commands over MQTT. Topics are without `ocppd/v1/`.
+
+    `shown` is the newest payload of each topic, `messages` is all that came, `events` what came as one.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.shown: dict[str, bytes] = {}
+        self.messages: list[tuple[str, bytes]] = []
         self.events: list[Json] = []
         self.client: Client
+        self._next_id = 1
 
     def heard(self, topic: str, payload: bytes) -> None:
         """Take notice of a message."""
         topic = topic.removeprefix("ocppd/v1/")
         self.shown[topic] = payload
+        self.messages.append((topic, payload))
         if topic.endswith("/event"):
             self.events.append(orjson.loads(payload))
         self.tell()
@@ -202,26 +214,43 @@ class Observer(Watched):
         return self.shown.get(topic, b"").decode()
 
     def json(self, topic: str) -> Any:
-        """The newest payload as JSON; None where there was none."""
-        payload = self.shown.get(topic)
-        return orjson.loads(payload) if payload else None
+        """The newest payload as JSON; an empty object where there was none."""
+        return orjson.loads(self.shown.get(topic) or b"{}")
 
-    def happened(self, name: str) -> list[Json]:
-        """The events of that name."""
-        return [event for event in self.events if event["event"] == name]
+    def happened(self, name: str, station: str | None = None) -> list[Json]:
+        """The events of that name, of one station or of all."""
+        return [it for it in self.events if it["event"] == name and station in {None, it["station"]}]
 
-    async def do(self, target: str, command: str, argument: str | Json = "") -> Json:
-        """The answer to a command."""
-        return await self.client.send(parse_target(target), command, argument, timeout_s=PATIENCE_S)
+    async def do(self, target: str, command: str, timeout_s: float = PATIENCE_S, **arguments: Any) -> Json:
+        """The answer to a command that is a JSON object, with an id of its own."""
+        request_id = f"r{self._next_id}"
+        self._next_id += 1
+        content = arguments | {"request_id": request_id}
+        answer = await self.client.send(parse_target(target), command, content, timeout_s=timeout_s)
+        assert answer["request_id"] == request_id, answer
+        return answer
+
+    async def succeed(self, target: str, command: str, **arguments: Any) -> Json:
+        """The result of a command that must succeed."""
+        answer = await self.do(target, command, **arguments)
+        assert answer["ok"], answer
+        result: Json = answer["result"]
+        return result
 
     async def shows(self, topic: str, **wanted: Any) -> Json:
-        """Wait until these keys of the topic's JSON have these values."""
+        """Wait until these keys of the topic's JSON have these values; `csms__connected` is one of `csms`."""
 
         def found() -> Json | None:
             content = self.json(topic)
-            return content if content and wanted.items() <= content.items() else None
+            return content if all(_at(content, *key.split("__")) == wanted[key] for key in wanted) else None
 
         return await self.until(found)
+
+
+def _at(content: Any, *keys: str) -> Any:
+    for key in keys:
+        content = content.get(key) if isinstance(content, dict) else None
+    return content
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ocppd.core import schemas
-from ocppd.core.description import Car, Connector, Evse, Hardware
+from ocppd.core.description import Connector, Evse, Hardware
 from ocppd.core.errors import CallError
 from tests.bench import Bench, Json, headline, with_presets
 
@@ -184,7 +184,7 @@ def test_E01_E06_every_start_point_with_every_stop_point(
     [events] = told(bench).values()
     check_story(events)
     assert sum("connectorId" in it.get("evse", {}) for it in events) == 1
-    assert [it["idToken"] for it in events if "idToken" in it][0] == ID_TOKEN
+    assert next(it["idToken"] for it in events if "idToken" in it) == ID_TOKEN
     assert any(it["transactionInfo"].get("chargingState") == "Charging" for it in events)
     begin, end = events[0], events[-1]
     shown = (begin["triggerReason"], begin["transactionInfo"]["chargingState"])

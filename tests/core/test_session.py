@@ -33,7 +33,7 @@ CARS = st.builds(
     soc=st.floats(0, 100),
     capacity_wh=st.floats(500, 100_000),
     max_w=st.floats(500, 200_000),
-    max_a=st.none() | st.floats(0, 64),
+    max_a=st.none() | st.just(0.0) | st.floats(0.1, 64),
     phases=st.integers(1, 3),
     ready_at=st.just(0.0),
 )
