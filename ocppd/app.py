@@ -15,10 +15,11 @@ from ocppd import __version__, blocks
 from ocppd.clock import RealClock
 from ocppd.daemon import Daemon
 from ocppd.edge import systemd
-from ocppd.edge.link import LinkError, tls_context
 from ocppd.edge.metrics import serve_metrics
 from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target
+from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
+from ocppd.edge.tls import tls_context
 from ocppd.fleet import Fleet, Nobody
 from ocppd.settings import Settings, SettingsError
 

@@ -11,8 +11,8 @@ from uuid import uuid4
 import aiomqtt
 import orjson
 
-from ocppd.edge.link import tls_context
 from ocppd.edge.mqtt.topics import Scope, command_topic, response_topic
+from ocppd.edge.tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable

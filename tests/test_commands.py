@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -209,7 +210,7 @@ def test_a_missing_argument_is_named(name: str, key: str) -> None:
 
 
 SECRET = "hunter2"
-INVALID = {
+INVALID: dict[str, tuple[str, Json, str]] = {
     "a word for a switch": ("plug-in", {"on": SECRET}, "on"),
     "a list for a switch": ("plug-in", {"on": [SECRET]}, "on"),
     "a word for a number": ("fault", {"code": "x", "severity": SECRET}, "severity"),
@@ -281,12 +282,14 @@ def test_the_asking_may_be_told() -> None:
     assert (request.request_id, request.wait, request.timeout_s) == ("a1", False, 2.5)
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("request_id", value) for value in ("", "x" * 257, 5, [])]
-    + [("wait", value) for value in (None, "no", 0)]
-    + [("timeout_s", value) for value in (-1, 3601, True, "5", None, float("nan"), float("inf"))],
-)
+WRONG: dict[str, list[Any]] = {
+    "request_id": ["", "x" * 257, 5, []],
+    "wait": [None, "no", 0],
+    "timeout_s": [-1, 3601, True, "5", None, math.nan, math.inf],
+}
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key in WRONG for value in WRONG[key]])
 def test_what_is_wrong_about_the_asking_is_named(key: str, value: Any) -> None:
     with pytest.raises(CommandError) as error:
         asked(**{key: value})

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import errno
 import logging
-import os
 import re
 import socket
 import ssl
 import struct
-from functools import lru_cache
-from http import HTTPStatus
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
@@ -27,6 +22,8 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from ocppd import __version__
+from ocppd.edge.reasons import MAX_SIZE, LinkError, reason_of
+from ocppd.edge.tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -34,13 +31,11 @@ if TYPE_CHECKING:
     from websockets.datastructures import HeadersLike
 
     from ocppd.clock import Clock
-    from ocppd.core.description import Tls
     from ocppd.core.endpoint import Endpoint
 
 T = TypeVar("T")
 log = structlog.get_logger()
 
-MAX_SIZE = 2**20  # bytes of one incoming message; a longer one ends the connection with 1009
 MAX_BACKLOG = 2**22  # bytes that may wait for a CSMS that does not read
 CLOSE_TIMEOUT = 2.0  # seconds of real time that the CSMS has to answer a close frame
 
@@ -71,99 +66,6 @@ class Listener(Protocol):
         `reason` is for people. `retry_in` is in seconds of the link's clock, 0.0 for at once; None where
         no attempt follows: the link is not wanted, is frozen, or ends.
         """
-
-
-class LinkError(ConnectionError):
-    """Why an attempt failed or this side dropped the connection, in words for people."""
-
-
-def reason_of(exc: BaseException) -> str:
-    """The failure `exc` in a few words for people, free of passwords. Pure, and never raises."""
-    return next((words(exc) for kind, words in _REASONS if isinstance(exc, kind)), repr(exc))
-
-
-def _closed(exc: ws_errors.ConnectionClosed) -> str:
-    if exc.rcvd is not None and (exc.sent is None or exc.rcvd_then_sent):
-        return f"closed by the CSMS: {exc.rcvd}"
-    if exc.sent is not None and exc.sent.code == CloseCode.MESSAGE_TOO_BIG:
-        return f"the CSMS sent a message of more than {MAX_SIZE} bytes"
-    if exc.sent is not None:
-        return f"closed by this side: {exc.sent}"
-    detail = f": {reason_of(exc.__cause__)}" if isinstance(exc.__cause__, OSError) else ""
-    return f"connection lost without a close frame{detail}"
-
-
-def _status(exc: ws_errors.InvalidStatus) -> str:
-    code = exc.response.status_code
-    phrase = next((f" {status.phrase}" for status in HTTPStatus if status == code), "")
-    why = ": redirects are not followed" if 300 <= code < 400 else ""
-    return f"{code}{phrase}{_STATUS.get(code, why)}"
-
-
-def _certificate(exc: ssl.SSLCertVerificationError) -> str:
-    kind = "unknown CA: " if exc.verify_code in {19, 20} else ""  # OpenSSL's own words hide that
-    return f"certificate of the CSMS refused: {kind}{exc.verify_message}"
-
-
-def _tls(exc: ssl.SSLError) -> str:
-    words = (exc.reason or str(exc)).replace("_", " ").lower()
-    return f"TLS refused by the CSMS: {words}" if "alert" in words else f"TLS: {words}"
-
-
-def _system(exc: OSError) -> str:
-    if exc.errno is not None:
-        return os.strerror(exc.errno).lower()
-    if isinstance(exc, TimeoutError):
-        return "timeout: the CSMS did not complete the handshake"
-    # A host name with several addresses: asyncio joins their failures to one text.
-    numbers = dict.fromkeys(re.findall(r"\[Errno (\d+)\]", str(exc)))
-    if isinstance(exc, ConnectionResetError):  # asyncio raises it without arguments
-        numbers[str(errno.ECONNRESET)] = None
-    return ", ".join(os.strerror(int(number)).lower() for number in numbers) or str(exc)
-
-
-_STATUS = {401: ": the CSMS refuses identity or password", 404: ": the CSMS does not know this identity"}
-
-_REASONS: tuple[tuple[type[BaseException], Callable[[Any], str]], ...] = (
-    (LinkError, str),
-    (ws_errors.ConnectionClosed, _closed),
-    (ws_errors.InvalidStatus, _status),
-    (ws_errors.InvalidURI, lambda exc: f"the CSMS URL is not valid: {exc.msg}"),
-    (ws_errors.WebSocketException, lambda exc: f"handshake failed: {exc.__cause__ or exc}"),
-    (ssl.SSLCertVerificationError, _certificate),
-    (ssl.SSLError, _tls),
-    (socket.gaierror, lambda exc: f"host name not resolved: {exc.strerror}"),
-    (OSError, _system),
-)
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """A client's context, shared by all stations of the same `tls`: TLS 1.2 at least, host name checked.
-
-    A changed file is loaded anew. Raises LinkError, which names key and file, when one cannot be loaded.
-    """
-    changed = []
-    for key, path in (("ca", tls.ca), ("cert", tls.cert), ("key", tls.key)):
-        try:
-            changed.append(Path(path).stat().st_mtime_ns if path is not None else 0)
-        except OSError as exc:
-            raise LinkError(f"tls.{key} {path}: {_system(exc)}") from exc
-    return _load(tls, tuple(changed))
-
-
-@lru_cache(maxsize=128)
-def _load(tls: Tls, _changed: tuple[int, ...]) -> ssl.SSLContext:
-    file = f"tls.ca {tls.ca}"
-    try:
-        context = ssl.create_default_context(cafile=tls.ca)
-        if tls.cert is not None:
-            file = f"tls.cert {tls.cert} with tls.key {tls.key}"
-            # A password, even if it is wrong: without one OpenSSL would ask the terminal for it.
-            context.load_cert_chain(tls.cert, tls.key, password="")
-    except OSError as exc:
-        raise LinkError(f"{file}: {reason_of(exc)}") from exc
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 def _tls_of(endpoint: Endpoint) -> ssl.SSLContext | None:

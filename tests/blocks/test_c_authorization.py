@@ -403,7 +403,7 @@ def test_C01_a_lost_connection_authorizes_nobody(plugged: Bench) -> None:
 def test_C01_a_token_that_waits_behind_other_messages_is_asked_for_later(plugged: Bench) -> None:
     plugged.silent.add("StatusNotification")
     plugged.do("unplug")
-    assert plugged.do("authorize", TOKEN) is None
+    assert plugged.do("authorize", id_token=TOKEN, timeout_s=60) is None
     assert plugged.sent("Authorize") == []
     plugged.silent.clear()
     plugged.advance(30)

@@ -35,7 +35,9 @@ from websockets.http11 import Request, Response
 import ocppd
 from ocppd.core.description import Tls
 from ocppd.core.endpoint import Backoff, Endpoint
-from ocppd.edge.link import MAX_SIZE, Link, LinkError, reason_of, tls_context
+from ocppd.edge.link import Link
+from ocppd.edge.reasons import MAX_SIZE, LinkError, reason_of
+from ocppd.edge.tls import tls_context
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
