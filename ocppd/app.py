@@ -97,7 +97,7 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
     try:
         tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
     except LinkError as error:
-        raise SettingsError(f"mqtt.{error}") from None
+        raise SettingsError([f"mqtt.{error}"]) from None
     broker = Broker(
         host=mqtt.host,
         port=mqtt.port,

@@ -178,9 +178,11 @@ class Commands:
         return done, warnings
 
     def is_trigger(self, name: str) -> bool:
-        """Whether a bare payload says nothing to that command but to do it."""
+        """Whether a bare ON says no more to that command than to do it: it takes no word, or has one itself."""
         command = self.by_name.get(name)
-        return command is not None and command.primary is None
+        if command is None or command.primary is None:
+            return command is not None
+        return isinstance(command.parameters[command.primary].default, str)
 
     def bind(
         self, name: str, payload: Payload, state: State, evse: int | None = None, connector: int | None = None

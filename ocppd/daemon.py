@@ -163,7 +163,7 @@ class Daemon:
         try:
             return self.fleet.add(description, state, secrets.randbits(64))
         except ValueError as error:
-            raise SettingsError(f"station {description.id}: {error}") from None
+            raise SettingsError([f"station {description.id}: {error}"]) from None
 
     def _welcome(self, station: Station, *, boots: bool) -> None:
         self._start(station, boots=boots)

@@ -253,9 +253,10 @@ class Fleet:
         """Save what has changed, then let out what follows from it."""
         batch, self._pending = self._pending, []
         self._save({station.id: station.state for station, _ in batch if station.id in self.stations})
+        lines = log.bind()  # the logger of now: to look it up costs more than a line that is not written
         for station, out in batch:
             try:
-                self._deliver(station, out)
+                self._deliver(station, out, lines)
             except Exception as error:
                 log.error("station.bug", station=station.id, exc_info=error)  # noqa: TRY400
 
@@ -272,13 +273,13 @@ class Fleet:
             self._due[station.id] = due
             heapq.heappush(self._heap, (due, station.id))
 
-    def _deliver(self, station: Station, out: Outputs) -> None:
+    def _deliver(self, station: Station, out: Outputs, lines: Any) -> None:
         for bug in out.bugs:
             log.error("station.bug", station=station.id, exc_info=bug)
         link = self._links.get(station.id)
         if link is not None:
             for frame in out.frames:
-                log.debug("ocpp.sent", station=station.id, frame=frame.split(",", 3)[:3])
+                lines.debug("ocpp.sent", station=station.id, frame=frame.split(",", 3)[:3])
                 if station.id in self.traced:
                     self._mirror.traced(station.id, "tx", frame)
                 link.send(frame)
@@ -287,7 +288,7 @@ class Fleet:
             link.want(station.wants_link)
         for event in out.events:
             if event.is_public:
-                _note(station, event)
+                _note(station, event, lines)
                 self._mirror.happened(station, event)
         for answer in out.answers:
             self._mirror.answered(answer)
@@ -306,8 +307,8 @@ def _obey(link: Link, order: Order) -> None:
             link.thaw()
 
 
-def _note(station: Station, event: Event) -> None:
-    write = log.info if event.name in _NOTED else log.debug
+def _note(station: Station, event: Event, lines: Any) -> None:
+    write = lines.info if event.name in _NOTED else lines.debug
     place = {
         name: number for name, number in (("evse", event.evse), ("connector", event.connector)) if number
     }

@@ -107,6 +107,9 @@ class Bench:
     def answered(self, answer: Answer) -> None:
         self._answers.append(answer)
 
+    def traced(self, station: str, way: str, frame: str) -> None:
+        pass
+
     def _save(self, states: dict[str, State]) -> None:
         pass
 
@@ -235,7 +238,8 @@ class Bench:
 
 def with_presets(hardware: Hardware, **values: str) -> Hardware:
     """`hardware` with factory settings, `Component__Variable="value"`."""
-    presets = tuple(Preset(*name.split("__"), value=value) for name, value in values.items())
+    named = [(*name.split("__"), value) for name, value in values.items()]
+    presets = tuple(Preset(component, variable, value) for component, variable, value in named)
     return replace(hardware, presets=hardware.presets + presets)
 
 

@@ -14,7 +14,6 @@ import orjson
 import pytest
 from ocpp.v201 import call, datatypes
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.typing import Subprotocol
 
 from ocppd.demo.broker import Kind, broker
 from ocppd.demo.csms import Csms, csms
@@ -29,7 +28,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", [MOSQUITTO, AMQTT])
 DOCUMENTED = {
     "daemon/lab1/info": "version api boot stations started",
     "daemon/lab1/health": "uptime_s rss_mb csms mqtt loop_lag_ms",
-    "station/CP001/state": "station daemon boot seq power network csms operative faults vendor model firmware",
+    "station/CP001/state": "station daemon boot seq power network csms operative faults vendor model firmware",  # noqa: E501
     "station/CP001/evse/1/state": "station evse operative limit_w limit_source reservation ts tx",
     "station/CP001/evse/1/meter": "evse power_w energy_wh current_a voltage_v soc ts",
     "station/CP001/evse/1/connector/1/state": "evse connector status plugged locked operative faults ts",
@@ -280,13 +279,16 @@ async def test_a_csms_that_was_away_gets_what_it_missed_and_no_second_boot(
 # A CSMS that refuses
 
 
+async def last_error(eye: Observer) -> str:
+    """Why there is no connection, as soon as that is known."""
+    return await eye.until(lambda: eye.json("station/CP001/state").get("csms", {}).get("last_error"))
+
+
 async def test_a_refused_password_is_told(tmp_path: Path, port: int, eye: Observer, remote: Csms) -> None:
     remote.password = "the-right-one-0001"
     tree = settings(port, remote.url, station(csms={"security_profile": 1, "password": "a-wrong-one-0001"}))
     async with daemon(tmp_path, tree):
-        await eye.until(
-            lambda: "401" in (eye.json("station/CP001/state").get("csms", {}).get("last_error") or "")
-        )
+        assert "401" in await last_error(eye)
         assert not remote.stations
 
 
@@ -294,14 +296,10 @@ async def test_a_csms_of_another_protocol_is_told(tmp_path: Path, port: int, eye
     async def hold(connection: ServerConnection) -> None:
         await connection.wait_closed()
 
-    async with serve(hold, "127.0.0.1", 0, subprotocols=[Subprotocol("ocpp1.6")]) as server:
+    async with serve(hold, "127.0.0.1", 0) as server:
         csms_port = next(iter(server.sockets)).getsockname()[1]
         async with daemon(tmp_path, settings(port, f"ws://127.0.0.1:{csms_port}", station())):
-            await eye.until(
-                lambda: (
-                    "ocpp2.0.1" in (eye.json("station/CP001/state").get("csms", {}).get("last_error") or "")
-                )
-            )
+            assert "accepted none of ocpp2.0.1" in await last_error(eye)
             assert eye.json("station/CP001/state")["csms"]["connected"] is False
 
 
@@ -353,11 +351,10 @@ async def test_hostile_frames_to_one_station_do_not_disturb_it_nor_another(
         await eye.succeed("CP002/1/1", "unplug")
         answer = await remote.call("CP001", call.GetBaseReport(request_id=1, report_base="FullInventory"))
         assert answer.status == "Accepted"
+        assert not eye.happened("csms_disconnected")
         await it.stop()
         assert not [line for line in it.lines if line["level"] == "error"]
         assert not it.noise
-    assert not eye.happened("csms_disconnected", "CP002")
-    assert len(eye.happened("csms_connected", "CP001")) == 1
 
 
 @pytest.mark.parametrize("frame", [b"\x00\xff", "[" + " " * 2**21])
@@ -369,9 +366,9 @@ async def test_a_frame_that_ends_the_connection_ends_no_other(
         await booted(eye, "CP002")
         await remote.stations["CP001"].connection.send(frame)
         await eye.until(lambda: len(eye.happened("csms_connected", "CP001")) == 2)
+        assert len(eye.happened("csms_disconnected")) == 1
         await it.stop()
         assert not [line for line in it.lines if line["level"] == "error"]
-    assert len(eye.happened("csms_disconnected", "CP002")) <= 1  # at the end
 
 
 # The log

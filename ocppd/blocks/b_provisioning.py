@@ -170,7 +170,6 @@ def booted(st: Station, call: QueuedCall, response: Payload) -> None:
         st.after(st.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
     else:
         boot.due = reason
-        st.cancel("heartbeat")
         _boot_later(st)
     st.emit("boot", registration=response["status"], interval=interval, reason=reason)
 

@@ -588,7 +588,7 @@ def _told_once(st: Station, evse: int, tx: Transaction, held: Authorization | No
     elif connector is not None and not tx.connector_told:
         more["evse"] = {"id": evse, "connectorId": connector}
         tx.connector_told = True
-    phases = meter.flow(st, evse).phases
+    phases = session.phases_now(st.description.hardware.evses[evse - 1], st.evse(evse))
     if tx.charging_state == "Charging" and phases and phases != tx.phases_told:
         more["numberOfPhasesUsed"] = tx.phases_told = phases  # E02.FR.18
     if held is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from ocppd.core import on, session
 from ocppd.core.errors import CommandError
@@ -56,11 +56,9 @@ def reading(st: Station, evse: int, measurands: Iterable[str], context: str) -> 
     """The measurands now, as a list of one MeterValueType, or of none where there is nothing to tell."""
     now = flow(st, evse)
     values = [value for name in measurands for value in _sampled(st, evse, now, name)]
-    if not values:
-        return []
-    return [
-        {"timestamp": st.timestamp(), "sampledValue": [{**value, "context": context} for value in values]}
-    ]
+    for value in values:
+        value["context"] = context
+    return [{"timestamp": st.timestamp(), "sampledValue": values}] if values else []
 
 
 def _sampled(st: Station, evse: int, now: Flow, measurand: str) -> Iterator[Payload]:
@@ -103,7 +101,7 @@ def meter(
     evse: int,
     energy_wh: _Amount | Literal["auto"] | None = None,
     power_w: _Amount | None = None,
-    voltage_v: _Amount | None = None,
+    voltage_v: Annotated[_Amount, Gt(0)] | None = None,
 ) -> Done:
     """Set what the meter shows: the register, the power while a car charges, the voltage.
 

@@ -102,8 +102,7 @@ def _for_a_while(st: Station, timer: str, for_s: float | None, wanted: bool) -> 
 @on.timer("power")
 def power_back(st: Station) -> None:
     """The power cut is over."""
-    if not st.state.power:
-        _power_up(st)
+    _power_up(st)
 
 
 @on.timer("network")

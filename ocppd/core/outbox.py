@@ -40,8 +40,14 @@ def take(state: State, now: float) -> QueuedCall | None:
 
 
 def next_retry(state: State) -> float | None:
-    """When a call that waits for its next attempt may leave, in epoch seconds."""
-    return min((call.not_before for _, call in _eligible(state) if call.not_before), default=None)
+    """When the call that waits for its next attempt may leave, in epoch seconds.
+
+    Only TransactionEvents are tried again, and of them the oldest first.
+    """
+    if state.boot.due is not None:
+        return None
+    oldest = next(filter(is_transaction_event, state.outbox.queue), None)
+    return oldest.not_before or None if oldest is not None else None
 
 
 def _eligible(state: State) -> Iterator[tuple[int, QueuedCall]]:

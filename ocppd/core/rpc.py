@@ -66,19 +66,18 @@ def decode(text: str) -> Call | CallResult | CallFailure:
 
 def _plain(value: Any, message_id: str, depth: int = 0) -> Any:
     """`value` with `300.0` as 300: JSON Schema calls that an integer, Python does not."""
-    match value:
-        case dict() | list() if depth == _DEEPEST:
-            raise FrameError(
-                "FormatViolation", f"the message nests deeper than {_DEEPEST} levels", message_id
-            )
-        case dict():
-            return {key: _plain(item, message_id, depth + 1) for key, item in value.items()}
-        case list():
-            return [_plain(item, message_id, depth + 1) for item in value]
-        case float() if abs(value) >= _BEYOND:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, (dict, list)) and depth == _DEEPEST:
+        raise FrameError("FormatViolation", f"the message nests deeper than {_DEEPEST} levels", message_id)
+    if isinstance(value, dict):
+        return {key: _plain(item, message_id, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_plain(item, message_id, depth + 1) for item in value]
+    if isinstance(value, float):
+        if abs(value) >= _BEYOND:
             raise FrameError("PropertyConstraintViolation", "a number has more than 64 bits", message_id)
-        case float() if value.is_integer():
-            return int(value)
+        return int(value) if value.is_integer() else value
     return value
 
 

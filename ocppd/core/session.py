@@ -37,6 +37,11 @@ def phases_used(evse: EvseDescription, car: Car) -> int:
     return min(evse.phases, car.phases) if evse.phases else 0
 
 
+def phases_now(evse: EvseDescription, state: Evse) -> int:
+    """How many phases a car here uses or, where there is none, could use; 0 for DC."""
+    return evse.phases if state.car is None else phases_used(evse, state.car)
+
+
 def offered_w(evse: EvseDescription, car: Car) -> float:
     """The greatest power that EVSE and car can have between them, before any taper."""
     phases = phases_used(evse, car)
@@ -176,7 +181,7 @@ def flow_now(evse: EvseDescription, station: State, state: Evse, now: float) -> 
 def flow(evse: EvseDescription, state: Evse, power: float) -> Flow:
     """How `power` shows at the meter, phase by phase; DC shows on the first column alone."""
     volts = state.meter.voltage_v or evse.voltage_v
-    phases = phases_used(evse, state.car) if state.car is not None else evse.phases
+    phases = phases_now(evse, state)
     if phases == 0:
         current = power / volts if volts else 0.0
         return Flow(power, (current, 0.0, 0.0), (volts, 0.0, 0.0), 0)

@@ -98,11 +98,12 @@ class Outputs:
 
 
 class Station:
-    """See the module. `now` is the moment of the current input, in epoch seconds."""
+    """See the module. `id` is the OCPP identity, `now` the moment of the current input, in epoch seconds."""
 
     def __init__(
         self, description: StationDescription, state: State, handlers: Handlers, model: Model
     ) -> None:
+        self.id = description.id
         self.description = description
         self.state = state
         self.model = model
@@ -206,11 +207,6 @@ class Station:
         return out
 
     # Questions
-
-    @property
-    def id(self) -> str:
-        """The OCPP identity."""
-        return self.description.id
 
     def require_power(self) -> None:
         """Raise CommandError where the station cannot act because it is off or booting."""

@@ -7,16 +7,23 @@ import os
 import socket
 import time
 
+import structlog
+
+log = structlog.get_logger()
+
 
 def notify(state: str) -> None:
-    """Tell the service manager, for instance `READY=1`."""
+    """Tell the service manager, for instance `READY=1`; one that cannot be told is no reason to stop."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
     if address.startswith("@"):
         address = "\0" + address[1:]  # the abstract namespace
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
-        out.sendto(state.encode(), address)
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as out:
+            out.sendto(state.encode(), address)
+    except OSError as error:
+        log.warning("systemd.not_told", state=state, reason=str(error))
 
 
 def notify_reloading() -> None:

@@ -346,7 +346,9 @@ def test_C02_offline_the_start_button_works(plugged: Bench) -> None:
     assert result(plugged.do("start"))["id_token_status"] == "Accepted"
 
 
-def test_TC_E_52_with_DisableRemoteAuthorization_nobody_is_asked(plugged: Bench) -> None:
+@pytest.mark.parametrize("unknown", [True, False])
+def test_TC_E_52_with_DisableRemoteAuthorization_nobody_is_asked(plugged: Bench, *, unknown: bool) -> None:
+    plugged.set("AuthCtrlr.OfflineTxForUnknownIdEnabled", unknown)  # counts offline only
     plugged.set("AuthCtrlr.DisableRemoteAuthorization", True)
     assert error(plugged.do("authorize", TOKEN)) == "invalid_state"
     plugged.advance(30)

@@ -358,6 +358,13 @@ def test_G02_FR_02_a_changed_interval_counts_at_once(bench: Bench) -> None:
     assert bench.sent() == [("Heartbeat", {})]
 
 
+def test_another_variable_does_not_restart_the_interval(bench: Bench) -> None:
+    bench.advance(200)
+    bench.set("OCPPCommCtrlr.OfflineThreshold", 20)
+    bench.advance(100)
+    assert bench.sent() == [("Heartbeat", {})]
+
+
 def test_G02_FR_06_the_clock_follows_the_heartbeat(bench: Bench) -> None:
     bench.answers["Heartbeat"] = {"currentTime": "2031-01-01T00:00:00Z"}
     bench.do("heartbeat")

@@ -158,7 +158,7 @@ def sample(bench: Bench, measurands: str = ALL) -> Json:
     bench.forget()
     bench.advance(60)
     [event] = bench.tx()
-    return event  # type: ignore[no-any-return]
+    return event
 
 
 def test_J01_FR_11_three_phases(bench: Bench) -> None:
@@ -288,6 +288,7 @@ def test_meter_voltage_shows_and_the_power_stays(bench: Bench) -> None:
         ({"evse": 1}, "missing_argument"),
         ({"power_w": -1}, "invalid_argument"),
         ({"voltage_v": -1}, "invalid_argument"),
+        ({"voltage_v": 0}, "invalid_argument"),
         ({"energy_wh": -1}, "invalid_argument"),
         ({"energy_wh": "nan"}, "invalid_argument"),
         ({"power_w": "nan"}, "invalid_argument"),

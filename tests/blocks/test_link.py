@@ -112,12 +112,13 @@ def test_silent_leaves_no_word_on_the_wire(bench: Bench, command: str) -> None:
 
 @pytest.mark.parametrize("command", ["power", "network"])
 def test_for_s_ends_it(bench: Bench, command: str) -> None:
-    bench.do(command, on=False, for_s=10)
+    bench.do(command, on=False, silent=True, for_s=10)
     bench.drop()
     bench.advance(9.9)
     assert not bench.wanted
     bench.advance(0.1)
     assert bench.wanted
+    assert [order.kind for order in bench.orders] == ["freeze", "thaw"]
     assert [event.data["on"] for event in bench.happened_since(command)] == [False, True]
 
 
@@ -241,6 +242,29 @@ def test_the_connection_is_an_event(bench: Bench) -> None:
     assert bench.happened_since("csms_connected")[0].data == {"protocol": "ocpp2.0.1"}
 
 
+def test_a_failed_attempt_is_no_second_loss_of_the_connection(bench: Bench) -> None:
+    bench.drop("the cable")
+    bench.advance(50)
+    bench.drop("refused")
+    bench.reconnect(after=20)
+    assert len(bench.happened_since("csms_disconnected")) == 1
+    assert len(bench.sent("StatusNotification")) == 1  # OfflineThreshold counts from the loss
+
+
+def test_events_are_counted_and_tell_when_and_why(bench: Bench) -> None:
+    bench.do("plug-in")
+    bench.advance(7)
+    bench.drop()
+    before, lost = bench.events[-2:]
+    assert [event.seq for event in bench.events] == [
+        before.seq - 2,
+        before.seq - 1,
+        before.seq,
+        before.seq + 1,
+    ]
+    assert (lost.name, lost.cause, lost.ts) == ("csms_disconnected", "link", bench.clock.now)
+
+
 # Pings
 
 
@@ -267,6 +291,13 @@ def test_a_WebSocketPingInterval_of_0_is_no_ping(bench: Bench) -> None:
     assert pings(bench) == 0
     bench.set("OCPPCommCtrlr.WebSocketPingInterval", 60)
     bench.advance(60)
+    assert pings(bench) == 1
+
+
+def test_another_variable_does_not_restart_the_interval(bench: Bench) -> None:
+    bench.advance(25)
+    bench.set("OCPPCommCtrlr.OfflineThreshold", 10)
+    bench.advance(5)
     assert pings(bench) == 1
 
 

@@ -408,6 +408,12 @@ def test_up_to_the_bound_nothing_is_dropped() -> None:
     assert len(box.queue) == outbox.MOST_TRANSACTION_EVENTS
 
 
+def test_other_calls_do_not_count() -> None:
+    box = filled(outbox.MOST_TRANSACTION_EVENTS - 3)
+    outbox.put(box, QueuedCall("Heartbeat", {}, "n"))
+    assert outbox.thin(box) == 0
+
+
 def test_E04_FR_07_over_the_bound_every_second_sample_is_dropped_and_nothing_else() -> None:
     count = outbox.MOST_TRANSACTION_EVENTS - 2
     box = filled(count)

@@ -67,6 +67,12 @@ def test_a_CALL_with_the_wrong_elements_is_a_FormatViolation(bench: Bench, rest:
     assert answer_to(bench, [2, "m1", *rest])[:3] == [4, "m1", "FormatViolation"]
 
 
+@pytest.mark.parametrize("rest", [[3], [3, {}, {}], [4], [4, "code"], [4, "code", 5], [4, {}, "text"]])
+def test_an_answer_with_the_wrong_elements_is_an_RpcFrameworkError(bench: Bench, rest: list[Any]) -> None:
+    kind, *elements = rest
+    assert answer_to(bench, [kind, "m1", *elements])[:3] == [4, "m1", "RpcFrameworkError"]
+
+
 def test_a_message_that_nests_too_deep_is_a_FormatViolation(bench: Bench) -> None:
     payload = {"getVariableData": [INTERVAL], "customData": {"vendorId": "x", "a": nested(300)}}
     assert answer_to(bench, [2, "m1", "GetVariables", payload])[:3] == [4, "m1", "FormatViolation"]

@@ -6,8 +6,8 @@ mirror      a changed station becomes retained messages
 connection  the broker: connect, subscribe, publish, reconnect
 """
 
-from ocppd.edge.mqtt.connection import Broker, Mqtt
+from ocppd.edge.mqtt.connection import Broker, Mqtt, Pace
 from ocppd.edge.mqtt.inputs import Input
 from ocppd.edge.mqtt.topics import TargetError, parse_target
 
-__all__ = ["Broker", "Input", "Mqtt", "TargetError", "parse_target"]
+__all__ = ["Broker", "Input", "Mqtt", "Pace", "TargetError", "parse_target"]

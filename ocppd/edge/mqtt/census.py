@@ -63,9 +63,10 @@ class Census:
     def orphans(self, stations: Mapping[str, Station]) -> list[str]:
         """The topics that we have left behind: of stations, EVSEs and connectors that are no more."""
         topics: list[str] = []
+        taken = self.conflicts()
         for scope in sorted(self._places, key=lambda it: it.topic(self._base)):
             ours = scope.name in stations or self._owners.get(scope.name) == self._daemon
-            if ours and not _exists(scope, stations.get(scope.name)):
+            if ours and scope.name not in taken and not _exists(scope, stations.get(scope.name)):
                 topics += state_topics(self._base, scope)
         return topics
 

@@ -39,11 +39,10 @@ _BATCH = 20
 # Topic filters in one SUBSCRIBE; brokers bound the size of a packet.
 _FILTERS = 100
 _UNSUPPORTED_VERSION = (1, 132)  # refused with 3.1.1's code, or with MQTT 5's
-# Seconds: until our own word must have come back, between two health reports, and the wait for a double.
-_ECHO = 5.0
-_HEALTH = 60.0
-_DOUBLE = 60.0
+_TIMED_OUT = "timed out"  # aiomqtt has no type for it
+# Seconds for what is still to be said at the end, and for the end itself where the broker heard none of it.
 _FAREWELL = 5.0
+_GOODBYE = 1.0
 
 
 class SecondDaemonError(Exception):
@@ -65,6 +64,23 @@ class Broker:
     inputs: tuple[Input, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long things take, in seconds.
+
+    `answer` of the broker, `hello` of one that may say nothing to MQTT 5, `again` until we come back when
+    it has gone, `echo` of our own word, `health` between two reports, `double` until we look whether the
+    other daemon of our name is still there.
+    """
+
+    answer: float = 10.0
+    hello: float = 2.0
+    again: float = 1.0
+    echo: float = 5.0
+    health: float = 60.0
+    double: float = 60.0
+
+
 class Host(Commanded, Protocol):
     """The daemon, as the broker is to know it."""
 
@@ -84,18 +100,23 @@ class Mqtt:
     `surveyed` is set once it is known who else is there, or that the broker does not say.
     """
 
-    def __init__(self, clock: Clock, broker: Broker, *, daemon: str, boot: str) -> None:
+    def __init__(
+        self, clock: Clock, broker: Broker, *, daemon: str, boot: str, pace: Pace | None = None
+    ) -> None:
         self.surveyed = asyncio.Event()
+        self._pace = pace or Pace()
         self._clock = clock
         self._broker = broker
         self._daemon = daemon
         self._boot = boot
         self._protocol = aiomqtt.ProtocolVersion.V5
+        self._settled = False  # whether it is known which protocol the broker speaks
         self._outgoing = Outgoing()
         self._mirror = Mirror(broker.base, daemon, boot, broker.meter_interval)
         self._dirty: dict[str, Station] = {}
         self._jobs: asyncio.Queue[Callable[[aiomqtt.Client], Coroutine[Any, Any, None]]] = asyncio.Queue()
-        self._greeted = False
+        self._greeted = False  # whether our own word stands on the broker
+        self._doubled = False  # whether another daemon with our name was there last
         self._echoed = asyncio.Event()
         self._fleet: Fleet
         self._inbox: Inbox
@@ -213,7 +234,7 @@ class Mqtt:
     def _wait(self, attempt: RetryCallState) -> float:
         error = attempt.outcome.exception() if attempt.outcome else None
         if isinstance(error, SecondDaemonError):
-            return _DOUBLE
+            return self._pace.double
         return wait_random_exponential(min=1, max=60)(attempt)
 
     def _failed(self, attempt: RetryCallState) -> None:
@@ -225,16 +246,28 @@ class Mqtt:
 
     async def _session(self) -> None:
         """One connection. Returns when it has gone, or MQTT 5 was refused; raises when there was none."""
-        connected = False
+        if self._doubled:
+            await self._look_for_double()
+        connected = stopped = False
         try:
-            async with self._client() as client:
-                await self._arrive(client)
-                connected = True
-                log.info("mqtt.connected", broker=self._where, protocol=self._protocol.name)
-                await self._work(client)
+            async with self._client(f"ocppd-{self._daemon}", self._will()) as client:
+                client.timeout = self._pace.answer
+                try:
+                    await self._arrive(client)
+                    connected = self._settled = True
+                    log.info("mqtt.connected", broker=self._where, protocol=self._protocol.name)
+                    await self._work(client)
+                except asyncio.CancelledError:
+                    stopped = True
+                    await self._part(client)
+                    raise
         except (aiomqtt.MqttError, OSError) as error:
+            if stopped:
+                # The broker does not take leave; that is no reason to stay.
+                raise asyncio.CancelledError from error
             if connected:
                 log.warning("mqtt.disconnected", broker=self._where, reason=str(error))
+                await asyncio.sleep(self._pace.again)
             elif not self._falls_back(error):
                 raise
 
@@ -247,9 +280,6 @@ class Mqtt:
                     group.create_task(part(client), name=f"mqtt{part.__name__}")
                 group.create_task(self._meters(), name="mqtt_meters")
                 group.create_task(self._report_health(), name="mqtt_health")
-        except asyncio.CancelledError:
-            await self._part(client)
-            raise
         except BaseExceptionGroup as errors:
             expected, bugs = errors.split((aiomqtt.MqttError, OSError, SecondDaemonError))
             if bugs is not None or expected is None:
@@ -260,36 +290,45 @@ class Mqtt:
     def _where(self) -> str:
         return f"{self._broker.host}:{self._broker.port}"
 
-    def _client(self) -> aiomqtt.Client:
+    def _will(self) -> aiomqtt.Will:
+        return aiomqtt.Will(self._own("state"), b"offline", qos=1, retain=True)
+
+    def _client(self, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
         v5 = self._protocol is aiomqtt.ProtocolVersion.V5
-        return aiomqtt.Client(
+        client = aiomqtt.Client(
             self._broker.host,
             self._broker.port,
             username=self._broker.username,
             password=self._broker.password,
             tls_context=self._broker.tls,
-            identifier=f"ocppd-{self._daemon}",
+            identifier=identifier,
             protocol=self._protocol,
             clean_session=None if v5 else True,
-            will=aiomqtt.Will(self._own("state"), b"offline", qos=1, retain=True),
+            will=will,
             # Nagle's algorithm and delayed acknowledgements together cost 40 ms a message.
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            timeout=10,
+            timeout=self._pace.hello if v5 and not self._settled else self._pace.answer,
             keepalive=30,
         )
+        client.pending_calls_threshold = 2 * _BATCH  # that a batch is under way is nothing to warn of
+        return client
 
     def _own(self, leaf: str) -> str:
         return state_topic(self._broker.base, Scope("daemon", self._daemon), leaf)
 
     def _falls_back(self, error: BaseException) -> bool:
-        """Whether the broker refused MQTT 5: then 3.1.1 it is, from now on."""
+        """Whether to come again at once with 3.1.1: MQTT 5 was refused, or ignored and has never worked."""
         code = getattr(error, "rc", None)
         refused = getattr(code, "value", code) in _UNSUPPORTED_VERSION
-        if not refused or self._protocol is not aiomqtt.ProtocolVersion.V5:
-            return False
-        log.info("mqtt.fallback", broker=self._where, protocol="V311")
-        self._protocol = aiomqtt.ProtocolVersion.V311
-        return True
+        ignored = _TIMED_OUT in str(error) and not self._settled
+        if self._protocol is aiomqtt.ProtocolVersion.V5 and (refused or ignored):
+            log.info("mqtt.fallback", broker=self._where, protocol="V311")
+            self._protocol = aiomqtt.ProtocolVersion.V311
+            self._settled = refused
+            return True
+        if not self._settled:
+            self._protocol = aiomqtt.ProtocolVersion.V5
+        return False
 
     # Arrival
 
@@ -297,18 +336,24 @@ class Mqtt:
         """Look around, take commands, and show everything, in this order."""
         census = Census(self._broker.base, self._daemon)
         looks = [] if self._greeted else census.filters()
-        await client.subscribe([(topic, self._watching()) for topic in (*self._own_word(), *looks)])
-        # Brokers serve in order: when this is acknowledged, what was retained has come as well.
-        await client.subscribe(self._own("health"), qos=0)
-        for _ in range(len(client.messages)):
-            found = await anext(aiter(client.messages))
-            census.note(found.topic.value, _bytes(found))
-            self._receive(found)
-        await client.unsubscribe([*looks, self._own("health")])
+        for topic, payload in await self._retained(client, *self._own_word(), *looks):
+            census.note(topic, payload)
+            if topic == self._own("info"):
+                self._look_after_info(payload)
         if looks:
+            await client.unsubscribe(looks)
             await self._conclude(client, census)
         await self._subscribe(client, self._filters())
         await self._greet(client)
+
+    async def _retained(self, client: aiomqtt.Client, *topics: str) -> list[tuple[str, bytes]]:
+        """Subscribe, and return what is retained there."""
+        await client.subscribe([(topic, self._watching()) for topic in topics])
+        # Brokers serve in order: when this is acknowledged, what was retained has come as well.
+        await client.subscribe(self._own("health"), qos=0)
+        found = [await anext(aiter(client.messages)) for _ in range(len(client.messages))]
+        await client.unsubscribe(self._own("health"))
+        return [(it.topic.value, _bytes(it)) for it in found]
 
     async def _conclude(self, client: aiomqtt.Client, census: Census) -> None:
         """Leave to others what they have, and clear what we have left behind."""
@@ -336,6 +381,8 @@ class Mqtt:
                 while batch := self._outgoing.take(_BATCH):
                     await self._send(client, batch)
                 await self._send(client, [message(self._own("state"), "offline", 1, retain=True)])
+                return
+        client.timeout = _GOODBYE
 
     # Subscriptions
 
@@ -428,7 +475,7 @@ class Mqtt:
 
     def _look_after_state(self, payload: bytes) -> None:
         """A late last will of ours: we are online all the same."""
-        if payload == b"offline" and self._greeted:
+        if payload == b"offline":
             log.warning("mqtt.offline_by_mistake", broker=self._where)
             self._outgoing.put(message(self._own("state"), "online", 1, retain=True))
 
@@ -441,11 +488,22 @@ class Mqtt:
         if boot == self._boot:
             self._echoed.set()
         elif self._greeted and payload:
-            raise SecondDaemonError(f"another daemon calls itself {self._daemon!r}: choose another daemon.id")
+            self._doubled = True
+            raise self._second_daemon()
+
+    def _second_daemon(self) -> SecondDaemonError:
+        return SecondDaemonError(f"another daemon calls itself {self._daemon!r}: choose another daemon.id")
+
+    async def _look_for_double(self) -> None:
+        """Raise while the other daemon is online; by a name of our own, as ours would take its place."""
+        async with self._client(f"ocppd-{self._daemon}-{self._boot[:8]}") as client:
+            if (self._own("state"), b"online") in await self._retained(client, self._own("state")):
+                raise self._second_daemon()
+        self._doubled = self._greeted = False
 
     async def _check_echo(self, _client: aiomqtt.Client) -> None:
         with suppress(TimeoutError):
-            async with asyncio.timeout(_ECHO):
+            async with asyncio.timeout(self._pace.echo):
                 await self._echoed.wait()
                 return
         log.error("mqtt.not_echoed", topic=self._own("info"), reason="does an ACL refuse what we publish?")
@@ -453,13 +511,14 @@ class Mqtt:
     # What runs on by itself
 
     async def _meters(self) -> None:
-        """Meters and running transactions, at most every `meter_interval`."""
+        """Running transactions, and meters that had to wait, every `meter_interval`."""
         while True:
             await self._clock.sleep(self._broker.meter_interval or 1.0)
             now = self._clock.time()
             for station in list(self._fleet.stations.values()):
                 for number, evse in station.evses():
-                    if evse.transaction is None and evse.authorization is None:
+                    runs = evse.transaction is not None or evse.authorization is not None
+                    if not runs and not self._mirror.is_late(station, number):
                         continue
                     station.look(now)
                     self._put(self._mirror.meter(station, number, now))
@@ -468,7 +527,7 @@ class Mqtt:
     async def _report_health(self) -> None:
         while True:
             self._outgoing.put(message(self._own("health"), self._host.health(), retain=True))
-            await asyncio.sleep(_HEALTH)
+            await asyncio.sleep(self._pace.health)
 
 
 def _bytes(found: aiomqtt.Message) -> bytes:

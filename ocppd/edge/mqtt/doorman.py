@@ -22,10 +22,10 @@ _MOST_REMEMBERED = 10_000
 
 @dataclass(slots=True)
 class Known:
-    """A command that was asked before: its answer, or who waits for it, too."""
+    """A command that was asked before: its answer and since when there is one, or who waits for it, too."""
 
-    at: float
     answer: dict[str, Any] | None = None
+    at: float = 0.0
     waiting: list[Any] = field(default_factory=list)
 
 
@@ -34,7 +34,9 @@ class Doorman:
 
     def __init__(self) -> None:
         self._seen: dict[Hashable, float] = {}
-        self._known: dict[Hashable, Known] = {}
+        # Apart, as a command may wait for longer than answers are kept.
+        self._pending: dict[Hashable, Known] = {}
+        self._answered: dict[Hashable, Known] = {}
 
     def bounces(self, contact: Hashable, command: str, now: float) -> bool:
         """Whether the same message came from the same place a moment ago; a card held on counts on."""
@@ -48,26 +50,27 @@ class Doorman:
     def asked_before(self, identity: Hashable, now: float) -> Known | None:
         """What is known of a command that names itself; None where it is new, and known from now on."""
         self._forget(now)
-        known = self._known.get(identity)
+        known = self._pending.get(identity) or self._answered.get(identity)
         if known is None:
-            self._known[identity] = Known(now)
+            self._pending[identity] = Known()
         return known
 
-    def answered(self, identity: Hashable, answer: dict[str, Any]) -> list[Any]:
+    def answered(self, identity: Hashable, answer: dict[str, Any], now: float) -> list[Any]:
         """Keep the answer; returns who else waits for it."""
-        known = self._known.get(identity)
+        known = self._pending.pop(identity, None)
         if known is None:
             return []
-        known.answer = answer
+        known.answer, known.at = answer, now
+        self._answered[identity] = known
         waiting, known.waiting = known.waiting, []
         return waiting
 
     def _forget(self, now: float) -> None:
-        while self._known:
-            oldest = next(iter(self._known))
-            if len(self._known) < _MOST_REMEMBERED and now - self._known[oldest].at <= _REMEMBERED:
+        while self._answered:
+            oldest = next(iter(self._answered))
+            if len(self._answered) <= _MOST_REMEMBERED and now - self._answered[oldest].at <= _REMEMBERED:
                 return
-            del self._known[oldest]
+            del self._answered[oldest]
 
 
 def refuse_expired(payload: Payload, now: float) -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+import orjson
 import structlog
 
 from ocppd.commands import Commands, read_seconds
@@ -16,9 +18,9 @@ from ocppd.core.station import Done
 from ocppd.core.times import format_time
 from ocppd.edge.mqtt.doorman import Doorman, refuse_expired
 from ocppd.edge.mqtt.inputs import Input
-from ocppd.edge.mqtt.outgoing import Message, message
+from ocppd.edge.mqtt.outgoing import Message
 from ocppd.edge.mqtt.topics import Scope, allowed_response_topic, parse_command, response_topic
-from ocppd.payload import Payload, is_release, parse
+from ocppd.payload import Payload, is_release, parse, switch
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -33,6 +35,7 @@ _MOST_WAITING = 100
 # What nobody should do to many stations by one message.
 _NEVER_TO_MANY = frozenset({"reset", "power", "remove-station"})
 _ERRORS_TOLD = 10
+_OF_A_STATION = ("station", "evse", "connector")
 
 
 class Commanded(Protocol):
@@ -81,6 +84,7 @@ class _Gathering:
     matched: int
     ok: int = 0
     failed: list[tuple[str, CommandError]] = field(default_factory=list)
+    warnings: dict[str, None] = field(default_factory=dict)
 
 
 class Inbox:
@@ -145,12 +149,17 @@ class Inbox:
         reply_to = incoming.response_topic
         if reply_to is None or reply_to == topic:
             return asked
-        refusal = allowed_response_topic(reply_to, self._response_topics)
+        refusal = self._why_not_to(reply_to)
         if refusal is None:
             asked.reply_to = reply_to
         else:
             asked.warnings.append(f"the ResponseTopic is refused: {refusal}")
         return asked
+
+    def _why_not_to(self, reply_to: str) -> str | None:
+        if parse_command(self._base, reply_to) is not None:
+            return "an answer is no command"
+        return allowed_response_topic(reply_to, self._response_topics)
 
     def _refuse_untimely(self, asked: _Asked, incoming: Incoming) -> None:
         """A retained command would come again at every connect: it is refused, and told (section 3)."""
@@ -158,7 +167,7 @@ class Inbox:
             raise CommandError("not_allowed", "the daemon stops")
         if not incoming.retain:
             return
-        if asked.scope.name in self._fleet.stations:
+        if asked.scope.kind in _OF_A_STATION and asked.scope.name in self._fleet.stations:
             reason = "retained_command"
             self._fleet.tell(asked.scope.name, "command_ignored", command=asked.command, reason=reason)
         raise CommandError("retained_command", "commands must not be retained: delete this message")
@@ -190,15 +199,23 @@ class Inbox:
         refuse_expired(payload, asked.received)
         kind = asked.scope.kind
         commands = self._daemon.commands if kind == "daemon" else self._fleet.commands
-        if payload.text is not None and is_release(payload.text) and commands.is_trigger(asked.command):
-            self._tell(asked, {"ok": True, "changed": False, "ignored": "release"})
-        elif kind == "daemon":
-            done, warnings = self._daemon.commands.run(asked.command, self._daemon, payload)
-            self._tell(asked, _outcome(done) | {"warnings": warnings})
-        elif kind in ("group", "all"):
-            self._run_for_many(asked, payload)
-        else:
+        if payload.text is not None and commands.is_trigger(asked.command):
+            if is_release(payload.text):
+                self._tell(asked, {"ok": True, "changed": False, "ignored": "release"})
+                return
+            if switch(payload.text) is True:
+                payload = Payload()
+        if kind == "daemon":
+            self._run_for_daemon(asked, payload)
+        elif kind in _OF_A_STATION:
             self._run_for_one(asked, asked.scope, asked.command, payload)
+        else:
+            self._run_for_many(asked, payload)
+
+    def _run_for_daemon(self, asked: _Asked, payload: Payload) -> None:
+        with _bugs_answered(asked.command):
+            done, warnings = self._daemon.commands.run(asked.command, self._daemon, payload)
+        self._tell(asked, _outcome(done) | {"warnings": warnings})
 
     def _run_for_one(self, waits: _Asked | _Gathering, scope: Scope, command: str, payload: Payload) -> None:
         request = self._fleet.request(command, scope.name, f"mqtt:{command}", payload)
@@ -207,7 +224,8 @@ class Inbox:
             raise CommandError("busy", f"{_MOST_WAITING} commands of this station wait already")
         self._asked[request.key] = waits
         try:
-            self._fleet.command(request, payload, scope.evse, scope.connector)
+            with _bugs_answered(command):
+                self._fleet.command(request, payload, scope.evse, scope.connector)
         except CommandError:
             del self._asked[request.key]
             raise
@@ -245,7 +263,8 @@ class Inbox:
             for name, error in gathering.failed[:_ERRORS_TOLD]
         ]
         counts = {"matched": gathering.matched, "ok_count": gathering.ok, "errors": errors}
-        self._tell(gathering.asked, {"ok": not gathering.failed, **counts})
+        told = {"ok": not gathering.failed, **counts, "warnings": list(gathering.warnings)}
+        self._tell(gathering.asked, told)
 
     # Answers
 
@@ -254,6 +273,7 @@ class Inbox:
         request = answer.request
         waits = self._asked.pop(request.key, None) or self._of_the_last_run(request)
         if isinstance(waits, _Gathering):
+            waits.warnings |= dict.fromkeys(request.warnings)
             if answer.error is not None:
                 waits.failed.append((request.station, answer.error))
             else:
@@ -283,7 +303,7 @@ class Inbox:
         """Complete the answer, publish it, and keep it for whoever asks the same again."""
         now, scope = self._clock.time(), asked.scope
         content: dict[str, Any] = {"ok": False, "command": asked.command}
-        if scope.kind in ("station", "evse", "connector"):
+        if scope.kind in _OF_A_STATION:
             content["station"] = scope.name
         numbers = {"evse": scope.evse, "connector": scope.connector}
         content |= {key: number for key, number in numbers.items() if number is not None}
@@ -296,14 +316,13 @@ class Inbox:
         }
         self._publish(asked, content)
         if asked.identity is not None:
-            for other in self._doorman.answered(asked.identity, content):
+            for other in self._doorman.answered(asked.identity, content, now):
                 self._publish(other, content | {"duplicate": True})
 
     def _publish(self, asked: _Asked, content: dict[str, Any]) -> None:
-        found = message(asked.topic, content, qos=1)
-        self._put(found)
-        if asked.reply_to is not None:
-            self._put(Message(asked.reply_to, found.payload, 1, correlation=asked.correlation))
+        payload = orjson.dumps(content)
+        for topic in filter(None, (asked.topic, asked.reply_to)):
+            self._put(Message(topic, payload, 1, correlation=asked.correlation))
 
 
 def _request_id(payload: Payload) -> str | None:
@@ -318,3 +337,15 @@ def _outcome(done: Done) -> dict[str, Any]:
 def _error(error: CommandError) -> dict[str, Any]:
     details = {"details": error.details} if error.details else {}
     return {"ok": False, "error": {"code": error.code, "message": error.message, **details}}
+
+
+@contextmanager
+def _bugs_answered(command: str) -> Iterator[None]:
+    """A bug of ours in one command is logged and answered; it must not take all others down."""
+    try:
+        yield
+    except CommandError:
+        raise
+    except Exception as error:
+        log.exception("command.bug", command=command)
+        raise CommandError("internal", repr(error)) from error

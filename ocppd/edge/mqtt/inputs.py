@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 from paho.mqtt.client import topic_matches_sub
 
-from ocppd.edge.mqtt.topics import Scope
+from ocppd.edge.mqtt.topics import Scope, command_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +30,10 @@ class Input:
         if value is None:
             return
         if self.map is None:
-            yield self.command or "", value.encode()
+            yield command_name(self.command or ""), value.encode()
         elif value in self.map:
             command, _, argument = self.map[value].partition(" ")
-            yield command, argument.encode()
+            yield command_name(command), argument.encode()
 
 
 def _value(path: tuple[str, ...], payload: bytes) -> str | None:

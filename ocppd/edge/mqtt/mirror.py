@@ -33,12 +33,14 @@ class Mirror:
         self._meter_interval = meter_interval
         self._shown: dict[str, Content] = {}
         self._metered: dict[str, float] = {}
+        self._late: set[str] = set()
 
     def forget(self, topics: Iterable[str] | None = None) -> None:
         """Show these topics, or all, anew: nothing stands there any more."""
         for topic in list(self._shown) if topics is None else topics:
             self._shown.pop(topic, None)
             self._metered.pop(topic, None)
+            self._late.discard(topic)
 
     def messages(self, st: Station, now: float) -> Iterator[Message]:
         """What is to be published of the station at `now`, in epoch seconds."""
@@ -56,18 +58,27 @@ class Mirror:
                 yield from self._connector(st, number, connector, now)
 
     def meter(self, st: Station, number: int, now: float) -> Iterator[Message]:
-        """The meter of an EVSE, unless it was shown less than the interval ago."""
-        topic = state_topic(self._base, Scope("evse", st.id, number), "meter")
+        """The meter of an EVSE, unless it was shown less than the interval ago: then it is late."""
+        topic = self._meter_topic(st, number)
         if now - self._metered.get(topic, 0.0) < self._meter_interval:
+            self._late.add(topic)
             return
+        self._late.discard(topic)
         for found in self._differing(topic, views.meter(st, number), now, exact=True):
             self._metered[topic] = now
             yield found
+
+    def is_late(self, st: Station, number: int) -> bool:
+        """Whether the meter of an EVSE had to wait, and may have changed since it was shown."""
+        return bool(self._late) and self._meter_topic(st, number) in self._late
 
     def running(self, st: Station, number: int, now: float) -> Iterator[Message]:
         """The state of an EVSE whose transaction goes on, with its time and energy of now."""
         topic = state_topic(self._base, Scope("evse", st.id, number))
         yield from self._differing(topic, views.evse_state(st, number), now, exact=True)
+
+    def _meter_topic(self, st: Station, number: int) -> str:
+        return state_topic(self._base, Scope("evse", st.id, number), "meter")
 
     def _connector(self, st: Station, number: int, connector: int, now: float) -> Iterator[Message]:
         scope = Scope("connector", st.id, number, connector)

@@ -50,10 +50,8 @@ class Outgoing:
         if message.retain:
             self._states[message.topic] = message
         else:
-            if len(self._messages) >= MOST_MESSAGES:
-                self._messages.popleft()
-                self.dropped += 1
             self._messages.append(message)
+            self._drop_oldest()
         self._some.set()
 
     def forget_states(self) -> None:
@@ -76,7 +74,13 @@ class Outgoing:
     def put_back(self, batch: list[Message]) -> None:
         """What could not be published, where nothing newer has come meanwhile."""
         self._messages.extendleft(it for it in reversed(batch) if not it.retain)
+        self._drop_oldest()
         for it in batch:
             if it.retain:
                 self._states.setdefault(it.topic, it)
         self._some.set()
+
+    def _drop_oldest(self) -> None:
+        while len(self._messages) > MOST_MESSAGES:
+            self._messages.popleft()
+            self.dropped += 1

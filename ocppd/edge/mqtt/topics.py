@@ -107,6 +107,11 @@ def decode(level: str) -> str | None:
     return name if name and canonical == level else None
 
 
+def command_name(text: str) -> str:
+    """The name of a command as we write it: case does not matter, and `_` equals `-`."""
+    return text.lower().replace("_", "-")
+
+
 def command_topic(base: str, scope: Scope, command: str) -> str:
     """Build the topic on which `scope` takes `command`: `<scope>/cmd/<command>`."""
     return f"{scope.topic(base)}/cmd/{encode(command)}"
@@ -132,7 +137,7 @@ def parse_command(base: str, topic: str) -> tuple[Scope, str] | None:
     """
     match _parse(base, topic):
         case (scope, ["cmd", name]) if _COMMAND.fullmatch(name):
-            return scope, name.lower().replace("_", "-")
+            return scope, command_name(name)
     return None
 
 
