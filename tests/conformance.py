@@ -61,9 +61,9 @@ def page() -> str:
         [
             "# Conformance",
             "",
-            "Written by `python -m tests.conformance` from the handlers and the names of the tests; a test holds",
-            "it up to date. *not yet*: a request of the CSMS is answered NotImplemented, a message of the station",
-            "is never sent by itself (`call` sends anything).",
+            "Written by `python -m tests.conformance` from the handlers and the names of the tests; a test",
+            "holds it up to date. *not yet*: a request of the CSMS is answered NotImplemented, a message of",
+            "the station is never sent by itself (`call` sends anything).",
             "",
             f"{alive} of {len(rows)} messages are alive.",
             "",
@@ -121,10 +121,9 @@ def _functions() -> list[tuple[str, str]]:
     for folder in ("blocks", "core"):
         for file in sorted((ROOT / "tests" / folder).glob("test_*.py")):
             source = file.read_text()
-            for node in ast.parse(source).body:
-                if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
-                    found.append((node.name, ast.get_source_segment(source, node) or ""))
-    return found
+            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+            found += [(node.name, ast.get_source_segment(source, node) or "") for node in functions]
+    return [(name, text) for name, text in found if name.startswith("test_")]
 
 
 def main() -> int:

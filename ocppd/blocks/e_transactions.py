@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from ocppd.core.station import Event, Station
 
 _POINTS = ("ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer")
-START_POINT = members("TxCtrlr", "TxStartPoint", "EVConnected,Authorized", _POINTS, mutability="ReadWrite")
+_START_POINTS = (*_POINTS, "DataSigned")  # which is no stop point (E06.FR.05)
+START_POINT = members(
+    "TxCtrlr", "TxStartPoint", "EVConnected,Authorized", _START_POINTS, mutability="ReadWrite"
+)
 STOP_POINT = members("TxCtrlr", "TxStopPoint", "EVConnected", _POINTS, mutability="ReadWrite")
 CONNECTION_TIMEOUT = integer(
     "TxCtrlr", "EVConnectionTimeOut", 120, mutability="ReadWrite", unit="s", minimum=0
@@ -137,7 +140,7 @@ def _stop(st: Station, evse: int, trigger: str, reason: str, token: Payload | No
 @on.event("fault")
 def fault(st: Station, event: Event) -> None:
     """A defect of the connector in use ends the transaction (E06.FR.16)."""
-    if _is_alive(st) and st.connector(event.evse, event.connector).plugged:
+    if st.is_running and st.connector(event.evse, event.connector).plugged:
         _break_off(st, event.evse, event.data["code"])
 
 
@@ -403,6 +406,7 @@ def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
         "ParkingBayOccupancy": stands and _has_bay_sensor(st),
         "EVConnected": connected,
         "Authorized": place.authorization is not None,
+        "DataSigned": place.authorization is not None and place.authorization.signed,
         "PowerPathClosed": connected and place.authorization is not None,
         "EnergyTransfer": charging_state(st, evse) == "Charging",
     }
@@ -436,10 +440,6 @@ def _is_usable(st: Station, evse: int) -> bool:
     )
 
 
-def _is_alive(st: Station) -> bool:
-    return st.state.power and not st.state.rebooting
-
-
 def may_start(st: Station) -> bool:
     """Whether the CSMS has accepted the station, or transactions need not wait for that (B02.FR.03)."""
     return st.state.boot.due is None or st.get(BEFORE_ACCEPTED)
@@ -469,7 +469,7 @@ def _progress(
     """
     place = st.evse(evse)
     tx = place.transaction
-    if not _is_alive(st) or (tx is None and not may_start(st)):
+    if not st.is_running or (tx is None and not may_start(st)):
         return  # looked at again when that changes
     before, place.points = set(place.points), conditions(st, evse, in_bay)
     if tx is None:
@@ -496,8 +496,8 @@ def _start(st: Station, evse: int, trigger: str) -> None:
     place = st.evse(evse)
     tx = Transaction(st.uuid(), st.now, place.meter.energy_wh)
     place.transaction = tx
-    tx.begin = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.Begin")
     values = meter.reading(st, evse, st.get(meter.STARTED_MEASURANDS), "Transaction.Begin")
+    tx.begin = meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Transaction.Begin")
     _tell(st, evse, tx, "Started", trigger, values=values)
     _arm_samples(st, evse, tx)
 
@@ -625,6 +625,8 @@ def _follow(st: Station, evse: int) -> None:
     """Offer energy or withdraw it, tell where the charging state has changed, and look again when it will."""
     place = st.evse(evse)
     car, offering = place.car, session.is_offering(st.state, place)
+    if offering:
+        _take_signed_reading(st, evse)
     if car is not None and car.ready_at is None and offering:
         car.ready_at = st.now + car.ready_delay_s
     state = charging_state(st, evse)
@@ -633,6 +635,16 @@ def _follow(st: Station, evse: int) -> None:
     if state != told or flowing != (state == "Charging"):
         _progress_energy(st, evse, told, state)
     _arm_charge(st, evse)
+
+
+def _take_signed_reading(st: Station, evse: int) -> None:
+    """A meter that signs does so before energy flows, which may start the transaction (E01.FR.04)."""
+    held = st.evse(evse).authorization
+    if held is None or held.signed or not st.get(meter.SIGN_READINGS):
+        return
+    held.signed = True
+    if "DataSigned" in st.get(START_POINT):
+        _progress(st, evse, "SignedDataReceived")
 
 
 def _progress_energy(st: Station, evse: int, told: str | None, state: str) -> None:

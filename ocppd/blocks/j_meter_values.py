@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from ocppd.core import on, session
+from ocppd.core import on, session, signing
 from ocppd.core.errors import CommandError
 from ocppd.core.station import Done
-from ocppd.core.variables import boolean, decimal, integer, members
+from ocppd.core.variables import boolean, decimal, integer, members, option, string
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -30,6 +30,21 @@ STARTED_MEASURANDS = _measurands("SampledDataCtrlr", "TxStartedMeasurands")
 UPDATED_MEASURANDS = _measurands("SampledDataCtrlr", "TxUpdatedMeasurands")
 ENDED_MEASURANDS = _measurands("SampledDataCtrlr", "TxEndedMeasurands")
 SAMPLED_ENABLED = boolean("SampledDataCtrlr", "Enabled", True, mutability="ReadWrite")
+SIGN_READINGS = boolean("SampledDataCtrlr", "SignReadings", False, mutability="ReadWrite")
+TELL_PUBLIC_KEY = option(
+    "OCPPCommCtrlr",
+    "PublicKeyWithSignedMeterValue",
+    "Never",
+    ("Never", "OncePerTransaction", "EveryMeterValue"),
+    mutability="ReadWrite",
+)
+PUBLIC_KEY = string(
+    "FiscalMetering",
+    "PublicKey",
+    place="evse",
+    supports_monitoring=False,
+    read=lambda st, evse, _c: signing.public_key(int(st.evse(evse).meter.key, 16)),
+)
 UPDATED_INTERVAL = integer(
     "SampledDataCtrlr", "TxUpdatedInterval", 60, mutability="ReadWrite", unit="s", minimum=0
 )
@@ -53,12 +68,44 @@ def flow(st: Station, evse: int) -> Flow:
 
 
 def reading(st: Station, evse: int, measurands: Iterable[str], context: str) -> list[Payload]:
-    """The measurands now, as a list of one MeterValueType, or of none where there is nothing to tell."""
+    """The measurands now, as a list of one MeterValueType, or of none where there is nothing to tell.
+
+    With SignReadings the register is signed, and the meter counts what it signs (E02.FR.14).
+    """
     now = flow(st, evse)
     values = [value for name in measurands for value in _sampled(st, evse, now, name)]
     for value in values:
         value["context"] = context
+        if value["measurand"] == ENERGY and st.get(SIGN_READINGS):
+            value["signedMeterValue"] = _signed(st, evse, context)
     return [{"timestamp": st.timestamp(), "sampledValue": values}] if values else []
+
+
+def _signed(st: Station, evse: int, context: str) -> Payload:
+    """The SignedMeterValueType of the register, for whoever charges."""
+    place = st.evse(evse)
+    tx, state = place.transaction, place.meter
+    token = place.authorization.token if place.authorization else tx.token if tx else None
+    state.page += 1
+    reading = signing.Reading(
+        energy_wh=state.energy_wh,
+        moment=st.now + st.state.clock_offset,
+        context=context,
+        page=state.page,
+        serial=f"{st.description.serial}-{evse}",
+        token=token["idToken"] if token else None,
+        token_type=token["type"] if token else None,
+    )
+    secret, told = int(state.key, 16), st.get(TELL_PUBLIC_KEY)
+    shows_key = told == "EveryMeterValue" or (told == "OncePerTransaction" and not (tx and tx.key_told))
+    if tx is not None:
+        tx.key_told = tx.key_told or shows_key
+    return {
+        "signedMeterData": signing.sign(secret, reading),
+        "signingMethod": signing.METHOD,
+        "encodingMethod": "OCMF",
+        "publicKey": signing.public_key(secret) if shows_key else "",
+    }
 
 
 def _sampled(st: Station, evse: int, now: Flow, measurand: str) -> Iterator[Payload]:

@@ -63,24 +63,31 @@ class Car(Kept):
 class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
-    `power_w` and `voltage_v` are what a command has set them to, None where the simulation decides.
+    `power_w` and `voltage_v` are what a command has set them to, None where the simulation decides. `key` is
+    the secret it signs with, in hexadecimal, and `page` counts what it has signed.
     """
 
     energy_wh: float = 0.0
     at: float = 0.0
     power_w: float | None = None
     voltage_v: float | None = None
+    key: str = ""
+    page: int = 0
 
 
 @dataclass(slots=True)
 class Authorization(Kept):
-    """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it."""
+    """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it.
+
+    `signed` is that the meter has signed a reading for it.
+    """
 
     token: dict[str, Any]
     group: str | None = None
     remote_start_id: int | None = None
     told: bool = False
     suspended: bool = False
+    signed: bool = False
 
 
 @dataclass(slots=True)
@@ -97,6 +104,7 @@ class Transaction(Kept):
     seq_no: int = 0
     charging_state: str = "Idle"
     connector_told: bool = False
+    key_told: bool = False
     phases_told: int | None = None
     offline: bool = False
     token: dict[str, Any] | None = None
@@ -250,3 +258,7 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
     if not state.nonce:
         draw = Random(seed)  # noqa: S311 - a simulation, not a secret
         state.seed, state.nonce = draw.getrandbits(64), f"{draw.getrandbits(64):016x}"
+    for evse in state.evses:
+        if not evse.meter.key:
+            draw = Random(state.seed)  # noqa: S311 - a simulation, not a secret
+            state.seed, evse.meter.key = draw.getrandbits(64), f"{draw.getrandbits(256):064x}"

@@ -208,9 +208,16 @@ class Station:
 
     # Questions
 
+    @property
+    def is_running(self) -> bool:
+        """Powered, and neither booting nor about to reset."""
+        reset = self.state.reset
+        about_to_reset = reset is not None and reset.deadline is not None
+        return self.state.power and not self.state.rebooting and not about_to_reset
+
     def require_power(self) -> None:
         """Raise CommandError where the station cannot act because it is off or booting."""
-        if not self.state.power or self.state.rebooting:
+        if not self.is_running:
             raise CommandError("invalid_state", "the station has no power or is booting")
 
     @property

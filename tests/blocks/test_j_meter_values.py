@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from ocppd.core.description import Car, Connector, Evse, Hardware
 from tests.bench import Bench, Json
@@ -333,3 +339,81 @@ def test_J_the_device_model_tells_the_rated_power(new_bench: NewBench) -> None:
         if (item["component"]["name"], item["variable"]["name"]) == ("EVSE", "Power")
     ]
     assert limit == 50_000
+
+
+# Signed readings (E01.FR.04, E02.FR.14)
+
+
+def _signed_by(key: str, data: str) -> Json:
+    """The OCMF payload, once its signature has been verified with the public key."""
+    _, payload, tail = base64.b64decode(data).decode().split("|")
+    public = load_der_public_key(base64.b64decode(key))
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    public.verify(bytes.fromhex(json.loads(tail)["SD"]), payload.encode(), ec.ECDSA(hashes.SHA256()))
+    found: Json = json.loads(payload)
+    return found
+
+
+def _public_key(bench: Bench) -> str:
+    item = {"component": {"name": "FiscalMetering", "evse": {"id": 1}}, "variable": {"name": "PublicKey"}}
+    [result] = bench.csms("GetVariables", {"getVariableData": [item]})["getVariableResult"]
+    return str(result["attributeValue"])
+
+
+def test_E02_FR_14_a_signed_reading_verifies_with_the_key_in_the_device_model(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.SignReadings", True)
+    bench.do("plug-in")
+    bench.do("authorize", "04AA")
+    bench.sent()
+    bench.advance(60)
+    [event] = bench.tx()
+    [value] = event["meterValue"][0]["sampledValue"]
+    signed = value["signedMeterValue"]
+    assert signed["publicKey"] == ""
+    assert (signed["encodingMethod"], signed["signingMethod"]) == ("OCMF", "ECDSA-secp256r1-SHA256")
+    said = _signed_by(_public_key(bench), signed["signedMeterData"])
+    assert said["ID"] == "04AA"
+    assert said["RD"][0]["RV"] == value["value"] > 0
+
+
+def test_E02_FR_14_a_forged_reading_does_not_verify(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.SignReadings", True)
+    bench.do("plug-in")
+    [value] = bench.tx()[0]["meterValue"][0]["sampledValue"]
+    text = base64.b64decode(value["signedMeterValue"]["signedMeterData"]).decode()
+    forged = base64.b64encode(text.replace('"RV":0.0', '"RV":9.0').encode()).decode()
+    with pytest.raises(InvalidSignature):
+        _signed_by(_public_key(bench), forged)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [("Never", [False, False]), ("OncePerTransaction", [True, False]), ("EveryMeterValue", [True, True])],
+)
+def test_J_the_public_key_is_told_as_configured(bench: Bench, told: str, expected: list[bool]) -> None:
+    bench.set("SampledDataCtrlr.SignReadings", True)
+    bench.set("OCPPCommCtrlr.PublicKeyWithSignedMeterValue", told)
+    bench.do("plug-in")
+    bench.advance(60)
+    values = [event["meterValue"][0]["sampledValue"][0] for event in bench.tx()]
+    assert [bool(value["signedMeterValue"]["publicKey"]) for value in values] == expected
+
+
+@pytest.mark.parametrize("order", [("plug-in", "authorize"), ("authorize", "plug-in")])
+def test_E01_FR_04_a_signed_reading_starts_the_transaction(bench: Bench, order: tuple[str, str]) -> None:
+    bench.set("TxCtrlr.TxStartPoint", "DataSigned")
+    bench.set("SampledDataCtrlr.SignReadings", True)
+    for command in order:
+        bench.do(command)
+    started, charging = bench.tx()
+    assert (started["eventType"], started["triggerReason"]) == ("Started", "SignedDataReceived")
+    assert "signedMeterValue" in started["meterValue"][0]["sampledValue"][0]
+    assert started["idToken"]["idToken"] == "04A2B3C4"
+    assert charging["transactionInfo"]["chargingState"] == "Charging"
+
+
+def test_E01_FR_04_without_SignReadings_nothing_is_signed_and_nothing_starts(bench: Bench) -> None:
+    bench.set("TxCtrlr.TxStartPoint", "DataSigned")
+    bench.do("plug-in")
+    bench.do("authorize")
+    assert bench.tx() == []

@@ -251,10 +251,10 @@ class Mqtt:
         connected = stopped = False
         try:
             async with self._client(f"ocppd-{self._daemon}", self._will()) as client:
-                client.timeout = self._pace.answer
+                client.timeout, self._settled = self._pace.answer, True
                 try:
                     await self._arrive(client)
-                    connected = self._settled = True
+                    connected = True
                     log.info("mqtt.connected", broker=self._where, protocol=self._protocol.name)
                     await self._work(client)
                 except asyncio.CancelledError:

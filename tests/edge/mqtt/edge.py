@@ -227,6 +227,7 @@ class Edge:
         self.commands = Commands(Handlers.collect([daemon_commands]))
         self.conflicts: dict[str, str] = {}
         self.boot = boot or uuid4().hex
+        self.greeted = asyncio.Event()
         clock = RealClock()
         options = {"response_topics": PATTERNS, "meter_interval": 0.2} | broker
         self.mqtt = Mqtt(
@@ -242,6 +243,7 @@ class Edge:
         return {"version": "0", "api": 1, "stations": len(self.fleet.stations), "started": "then"}
 
     def health(self) -> Json:
+        self.greeted.set()  # it is asked for as soon as everything else is shown
         return {"uptime_s": 1}
 
     def conflict(self, station: str, owner: str) -> None:
@@ -279,7 +281,7 @@ async def running(edge: Edge, *, greeted: bool = True) -> AsyncIterator[Edge]:
     tasks = [asyncio.create_task(edge.live()), asyncio.create_task(edge.mqtt.run())]
     try:
         if greeted:
-            await until(lambda: edge.mqtt.surveyed.is_set() and not edge.mqtt.queued)
+            await asyncio.wait_for(edge.greeted.wait(), PATIENCE)
         yield edge
         assert not any(task.done() for task in tasks), "it has died"
     finally:

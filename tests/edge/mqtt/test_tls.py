@@ -16,6 +16,9 @@ from ocppd.edge.tls import tls_context
 from ocppd.payload import Payload
 from tests.edge.mqtt.edge import Edge, Logged, Mosquitto, running, until
 
+# paho leaves the socket of a failed handshake to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <ssl:ResourceWarning")
+
 EAGER = Pace(answer=0.3, hello=0.3)
 
 

@@ -1,0 +1,67 @@
+"""The documents say what is true."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from pathlib import Path
+
+import orjson
+import pytest
+
+from ocppd import app
+from ocppd.settings import load
+from tests.conformance import PAGE, page
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_conformance_page_is_up_to_date() -> None:
+    assert PAGE.read_text() == page(), "run: python -m tests.conformance"
+
+
+def test_the_readmes_yaml_describes_a_station(tmp_path: Path) -> None:
+    text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert text is not None
+    file = tmp_path / "my.yaml"
+    file.write_text(text.group(1))
+    [station] = load([file]).station_descriptions()
+    assert (station.id, station.csms.url) == ("CP001", "ws://csms.local:9000/ocpp")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "ocppd/ARCHITECTURE.md"])
+def test_what_the_documents_link_to_exists(name: str) -> None:
+    file = ROOT / name
+    links = re.findall(r"\]\((?!https?:)([^)#]+)\)", file.read_text())
+    assert links
+    assert [link for link in links if not (file.parent / link).exists()] == []
+
+
+def test_every_command_that_the_readme_names_exists() -> None:
+    table = README.partition("| You want |")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([a-z-]+)`", table))
+    known = subprocess.run(
+        [ROOT / ".venv/bin/ocppd", "commands"]
+        if (ROOT / ".venv/bin/ocppd").exists()
+        else ["ocppd", "commands"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert {name for name in named if not re.search(rf"^{name}\b", known, re.MULTILINE)} == set()
+
+
+def test_a_checkout_starts_from_its_state_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "charge_point_state.json").write_bytes((ROOT / "charge_point_state.json").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    daemon, _ = app.build(load([ROOT / "config/ocppd.yaml"]))
+    [station] = daemon.fleet.stations.values()
+    assert (station.id, station.description.hardware.model) == ("CP001", "sim-ac22")
+    assert station.evse(1).meter.energy_wh == 1_204_000
+
+
+def test_the_shipped_state_file_is_json_that_a_person_can_read() -> None:
+    text = (ROOT / "charge_point_state.json").read_text()
+    assert orjson.loads(text)["version"] == 1
+    assert len(text.splitlines()) > 10
