@@ -178,7 +178,7 @@ class Commands:
         return done, warnings
 
     def is_trigger(self, name: str) -> bool:
-        """Whether a bare ON says no more to that command than to do it: it takes no word, or has one itself."""
+        """Whether a bare ON only says to do it: the command takes no word, or has one of its own."""
         command = self.by_name.get(name)
         if command is None or command.primary is None:
             return command is not None

@@ -73,6 +73,8 @@ def remote_start(st: Station, event: Event) -> None:
 @on.call("RequestStopTransaction")
 def request_stop(st: Station, request: Payload) -> Payload:
     """Accept it for a running transaction (F03.FR.07, F03.FR.08)."""
+    if not st.is_online:
+        return _rejected("CSNotAccepted")  # B02.FR.05
     evse = e_transactions.evse_of(st, request["transactionId"])
     if evse is None:
         return _rejected("TxNotFound")

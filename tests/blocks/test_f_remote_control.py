@@ -206,7 +206,15 @@ def test_B02_FR_05_a_station_that_is_not_accepted_rejects(new_bench: NewBench) -
     bench.connect()
     bench.settle()
     assert reason(start(bench)) == "CSNotAccepted"
-    assert stop(bench, "nope")["status"] == "Rejected"
+
+
+def test_B02_FR_05_a_station_that_is_pending_again_does_not_stop_either(bench: Bench) -> None:
+    bench.do("plug-in")
+    bench.do("authorize", "AAAA")
+    pending = {"currentTime": "2025-01-01T10:00:00Z", "interval": 60, "status": "Pending"}
+    bench.answers["BootNotification"] = pending
+    bench.do("boot")
+    assert reason(stop(bench, transaction(bench))) == "CSNotAccepted"
 
 
 def test_TC_F_04_nobody_plugs_in_after_a_remote_start(bench: Bench) -> None:
