@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
@@ -129,6 +130,7 @@ async def run(
     `load` reads the settings anew on SIGHUP; `ready` is told when all stations have started.
     """
     daemon, saver = build(settings)
+    _spare_the_collector()
     stop = asyncio.Event()
     _on_signals(daemon, stop, load)
     with _metrics(daemon):
@@ -148,6 +150,13 @@ async def run(
             systemd.notify("STOPPING=1")
             await _stop(daemon, saver, links, edges)
     log.info("daemon.stopped")
+
+
+def _spare_the_collector() -> None:
+    """Leave the stations out of every garbage collection, and collect less often: they make no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _metrics(daemon: Daemon) -> AbstractContextManager[object]:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -23,6 +24,7 @@ from ocppd.settings import Settings, SettingsError, describe_station
 if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.description import StationDescription
+    from ocppd.core.endpoint import Endpoint
     from ocppd.core.station import Station
     from ocppd.edge.mqtt import Mqtt
     from ocppd.edge.store import Store
@@ -32,6 +34,29 @@ log = structlog.get_logger()
 
 # Stations that are in the handshake with their CSMS at the same time.
 _HANDSHAKES = 100
+
+
+@dataclass(slots=True)
+class _Ear:
+    """What the fleet hears of one link; `deaf` from when the station goes, as the link takes leave later."""
+
+    fleet: Fleet
+    deaf: bool = False
+
+    def endpoint(self, station: str) -> Endpoint:
+        return self.fleet.endpoint(station)
+
+    def connected(self, station: str, protocol: str) -> None:
+        if not self.deaf:
+            self.fleet.connected(station, protocol)
+
+    def received(self, station: str, text: str) -> None:
+        if not self.deaf:
+            self.fleet.received(station, text)
+
+    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+        if not self.deaf:
+            self.fleet.disconnected(station, reason, failures, retry_in)
 
 
 class Daemon:
@@ -48,7 +73,7 @@ class Daemon:
         self._clock = clock
         self._store = store
         self._started = clock.time()
-        self._links: dict[str, asyncio.Task[None]] = {}
+        self._links: dict[str, tuple[asyncio.Task[None], _Ear]] = {}
         self._conflicts: dict[str, str] = {}
         self._handshakes = asyncio.Semaphore(_HANDSHAKES)
         self._group: asyncio.TaskGroup | None = None
@@ -122,8 +147,7 @@ class Daemon:
         """
         if name not in self.fleet.stations:
             raise CommandError("unknown_station", f"there is no station {name!r} here")
-        self._dismiss(name)
-        self._store.forget(name)
+        self._forget(name)
 
     def reload(self, settings: Settings) -> None:
         """Follow a changed configuration: stations come, change and go, the others notice nothing.
@@ -136,11 +160,12 @@ class Daemon:
         self.settings = settings
         for name, station in list(self.fleet.stations.items()):
             if station.state.configured and name not in wanted:
-                self._dismiss(name)
-                self._store.forget(name)
+                self._forget(name)
         for name, description in wanted.items():
             present = self.fleet.stations.get(name)
-            if present is None or present.description != description:
+            if present is None and name in self._conflicts:
+                log.error("station.conflict", station=name, daemon=self._conflicts[name])
+            elif present is None or present.description != description:
                 self._replace(description, present)
 
     def _replace(self, description: StationDescription, present: Station | None) -> None:
@@ -151,7 +176,7 @@ class Daemon:
         self._welcome(self._add(description, state), boots=True)
 
     def conflict(self, station: str, owner: str) -> None:
-        """Leave the station to the daemon that has it (see `Shown`)."""
+        """Leave the station to the daemon that has it, unless it runs here already."""
         self._conflicts[station] = owner
         if station not in self.fleet.stations:
             return
@@ -172,11 +197,22 @@ class Daemon:
             self.mqtt.added(station)
         log.info("station.added", station=station.id)
 
+    def _forget(self, name: str) -> None:
+        """Let a station go for good; who waits for it is told."""
+        station = self.fleet.stations[name]
+        for key in list(station.state.requests):
+            station.finish(key, CommandError("unknown_station", f"station {name!r} has been removed"))
+        self._dismiss(name)
+        self._store.forget(name)
+        self.fleet.traced.discard(name)
+
     def _dismiss(self, name: str) -> None:
         station = self.fleet.stations[name]
         self.fleet.tell(name, "station_removed")
         self.fleet.flush()
-        self._links.pop(name).cancel()
+        link, ear = self._links.pop(name)
+        ear.deaf = True
+        link.cancel()
         self.fleet.remove(name)
         if self.mqtt is not None:
             self.mqtt.removed(station)
@@ -185,8 +221,9 @@ class Daemon:
     def _start(self, station: Station, *, boots: bool) -> None:
         if self._group is None:
             raise RuntimeError("the daemon does not run")
-        link = Link(station.id, self.fleet, self._clock, self._handshakes, random.random)
-        self._links[station.id] = self._group.create_task(link.run(), name=f"link[{station.id}]")
+        ear = _Ear(self.fleet)
+        link = Link(station.id, ear, self._clock, self._handshakes, random.random)
+        self._links[station.id] = self._group.create_task(link.run(), name=f"link[{station.id}]"), ear
         self.fleet.start(station, link, boots=boots)
 
     # What it says of itself

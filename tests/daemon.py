@@ -151,7 +151,8 @@ class Daemon(Watched):
 
     async def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
         """End it as a service manager or Ctrl-C does."""
-        assert await self._end(number) == 0, self.tail
+        code = await self._end(number)
+        assert code == 0, f"{number.name} was answered with {code}:\n{self.tail}"
 
     async def restart(self) -> None:
         """Stop it and start it again."""
@@ -159,13 +160,12 @@ class Daemon(Watched):
         await self.start()
 
     async def _end(self, number: signal.Signals) -> int | None:
-        """Its exit code; None where it was never started."""
+        """Its exit code; None where it was never started, or does not obey."""
         if self._process is None:
             return None
         with contextlib.suppress(ProcessLookupError):
             self._process.send_signal(number)
-        async with asyncio.timeout(PATIENCE_S):
-            await self._reader
+        await asyncio.wait([self._reader], timeout=PATIENCE_S)
         return self._process.returncode
 
 

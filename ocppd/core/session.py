@@ -104,14 +104,17 @@ def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> Non
     """Let energy flow for `seconds` in which nothing changes but the battery, until that is full."""
     if seconds <= 0 or car.soc >= _FULL:
         return
-    until_full = seconds_to_full(evse, state)
+    limit = offered_w(evse, car) if state.meter.power_w is None else state.meter.power_w
+    # Most of the time not even the full power could have filled it: then no logarithm is needed to know.
+    may_be_full = limit * (seconds + _INSTANT) / 3600 >= _missing_wh(car)
+    until_full = seconds_to_full(evse, state) if may_be_full else math.inf
     is_full = seconds > until_full - _INSTANT
     if is_full:
         seconds, energy = until_full, _missing_wh(car)
     elif state.meter.power_w is not None:
-        energy = state.meter.power_w * seconds / 3600
+        energy = limit * seconds / 3600
     else:
-        energy = _drawn_wh(car, offered_w(evse, car), seconds)
+        energy = _drawn_wh(car, limit, seconds)
     if energy > 0 and state.transaction is not None:
         state.transaction.charging_s += seconds
     state.meter.energy_wh += energy

@@ -10,7 +10,7 @@ from functools import lru_cache
 _RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 
 
-@lru_cache(maxsize=64)  # all that happens in one input, and at one tick of the fleet, has the same moment
+@lru_cache(maxsize=4096)  # what happens together has one moment, and what is shown tells the old ones again
 def format_time(epoch: float) -> str:
     """Epoch seconds as `2025-01-01T10:00:00.000Z`: UTC with three decimals, never more (Part 4, 3.2)."""
     return datetime.fromtimestamp(epoch, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -65,7 +65,7 @@ def station_state(st: Station) -> View:
             "attempt": csms.attempt,
             "retry_at": _time(csms.retry_at),
             "last_error": csms.last_error,
-            "queued": len(state.outbox.queue) + (state.outbox.in_flight is not None),
+            "queued": len(state.outbox.queue),  # the call that is out does not wait
         },
         "operative": state.operative,
         "faults": [code for evse in state.evses for plug in evse.connectors for code in _faults(plug.faults)],

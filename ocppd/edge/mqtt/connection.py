@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
@@ -21,7 +22,7 @@ from ocppd.core import views
 from ocppd.edge.mqtt.census import Census, all_topics
 from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.inputs import Input
-from ocppd.edge.mqtt.mirror import Mirror
+from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
 from ocppd.edge.mqtt.topics import Scope, state_topic
 
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 
 # Messages that are published together; aiomqtt looks through all that are under way for each one.
 _BATCH = 20
+# Seconds in which the changes of a station become one: its call and the answer to that, for instance.
+_GATHERING = 0.05
 # Topic filters in one SUBSCRIBE; brokers bound the size of a packet.
 _FILTERS = 100
 _UNSUPPORTED_VERSION = (1, 132)  # refused with 3.1.1's code, or with MQTT 5's
@@ -160,12 +163,12 @@ class Mqtt:
     def changed(self, station: Station) -> None:
         """Show what has changed of the station, together with what else changes now."""
         if not self._dirty:
-            asyncio.get_running_loop().call_soon(self._show)
+            asyncio.get_running_loop().call_later(_GATHERING, self._show)
         self._dirty[station.id] = station
 
     def happened(self, station: Station, event: Event) -> None:
         """Publish an event."""
-        topic = state_topic(self._broker.base, Scope("station", station.id), "event")
+        topic = topic_of(self._broker.base, "event", station.id)
         content = views.event(station, event) | {"seq": event.seq, "boot": self._boot}
         self._outgoing.put(message(topic, content, qos=1))
 
@@ -175,7 +178,7 @@ class Mqtt:
 
     def traced(self, station: str, way: str, frame: str) -> None:
         """Publish a frame as it stands on the wire; `way` is `tx` or `rx`."""
-        topic = state_topic(self._broker.base, Scope("station", station), f"ocpp/{way}")
+        topic = topic_of(self._broker.base, f"ocpp/{way}", station)
         self._outgoing.put(Message(topic, frame.encode()))
 
     def _show(self) -> None:
@@ -376,6 +379,7 @@ class Mqtt:
 
     async def _part(self, client: aiomqtt.Client) -> None:
         """What is still to be said, then `offline`: a clean disconnect sends no will."""
+        self._show()
         with suppress(TimeoutError, aiomqtt.MqttError):
             async with asyncio.timeout(_FAREWELL):
                 while batch := self._outgoing.take(_BATCH):
@@ -433,7 +437,11 @@ class Mqtt:
 
     async def _send(self, client: aiomqtt.Client, batch: list[Message]) -> None:
         try:
-            await asyncio.gather(*(self._send_one(client, it) for it in batch))
+            async with asyncio.timeout(client.timeout):
+                await asyncio.gather(*(self._send_one(client, it) for it in batch))
+        except TimeoutError:
+            self._outgoing.put_back(batch)
+            raise aiomqtt.MqttError("the broker does not acknowledge") from None
         except BaseException:
             self._outgoing.put_back(batch)
             raise
@@ -443,7 +451,8 @@ class Mqtt:
         if it.correlation is not None and self._protocol is aiomqtt.ProtocolVersion.V5:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has no hints
             properties.CorrelationData = it.correlation
-        await client.publish(it.topic, it.payload, it.qos, it.retain, properties=properties)
+        # One time limit for the batch costs less than one for each message, which would be a task more.
+        await client.publish(it.topic, it.payload, it.qos, it.retain, properties, timeout=math.inf)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for found in client.messages:

@@ -3,20 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from ocppd.core import views
 from ocppd.core.times import format_time
 from ocppd.edge.mqtt.outgoing import Message, message
-from ocppd.edge.mqtt.topics import Scope, state_topic
+from ocppd.edge.mqtt.topics import Kind, Scope, state_topic
 
 if TYPE_CHECKING:
     from ocppd.core.station import Station
 
 Content = dict[str, Any] | str
 
+_KINDS: tuple[Kind, ...] = ("station", "evse", "connector")
+
 # Changes of these alone are no reason to publish: they count events, or time.
-_FLEETING = ("seq", "seconds", "energy_wh")
+_FLEETING = ("seq", "seq_no", "seconds", "energy_wh")
+
+
+@lru_cache(maxsize=2**17)  # asked for with every change; the strings are those of what is shown
+def topic_of(base: str, leaf: str, station: str, *numbers: int) -> str:
+    """The topic of `leaf` of a station, of its EVSE or of a connector there."""
+    return state_topic(base, Scope(_KINDS[len(numbers)], station, *numbers), leaf)
 
 
 class Mirror:
@@ -44,15 +53,13 @@ class Mirror:
 
     def messages(self, st: Station, now: float) -> Iterator[Message]:
         """What is to be published of the station at `now`, in epoch seconds."""
-        scope = Scope("station", st.id)
         availability = "online" if st.state.power else "offline"
-        yield from self._differing(state_topic(self._base, scope, "availability"), availability, now, qos=1)
+        yield from self._differing(topic_of(self._base, "availability", st.id), availability, now, qos=1)
         station = views.station_state(st) | {"daemon": self._daemon, "boot": self._boot}
-        yield from self._differing(state_topic(self._base, scope), station, now)
+        yield from self._differing(topic_of(self._base, "state", st.id), station, now)
         for number, evse in st.evses():
-            yield from self._differing(
-                state_topic(self._base, Scope("evse", st.id, number)), views.evse_state(st, number), now
-            )
+            topic = topic_of(self._base, "state", st.id, number)
+            yield from self._differing(topic, views.evse_state(st, number), now)
             yield from self.meter(st, number, now)
             for connector in range(1, len(evse.connectors) + 1):
                 yield from self._connector(st, number, connector, now)
@@ -74,17 +81,17 @@ class Mirror:
 
     def running(self, st: Station, number: int, now: float) -> Iterator[Message]:
         """The state of an EVSE whose transaction goes on, with its time and energy of now."""
-        topic = state_topic(self._base, Scope("evse", st.id, number))
+        topic = topic_of(self._base, "state", st.id, number)
         yield from self._differing(topic, views.evse_state(st, number), now, exact=True)
 
     def _meter_topic(self, st: Station, number: int) -> str:
-        return state_topic(self._base, Scope("evse", st.id, number), "meter")
+        return topic_of(self._base, "meter", st.id, number)
 
     def _connector(self, st: Station, number: int, connector: int, now: float) -> Iterator[Message]:
-        scope = Scope("connector", st.id, number, connector)
         view = views.connector_state(st, number, connector)
-        yield from self._differing(state_topic(self._base, scope), view, now)
-        yield from self._differing(state_topic(self._base, scope, "status"), view["status"], now, qos=1)
+        yield from self._differing(topic_of(self._base, "state", st.id, number, connector), view, now)
+        topic = topic_of(self._base, "status", st.id, number, connector)
+        yield from self._differing(topic, view["status"], now, qos=1)
 
     def _differing(
         self, topic: str, content: Content, now: float, *, qos: int = 0, exact: bool = False
@@ -98,6 +105,7 @@ class Mirror:
 
 
 def _same(one: Any, other: Any, *, exact: bool) -> bool:
-    if exact or not (isinstance(one, dict) and isinstance(other, dict)):
+    if exact or one == other or not (isinstance(one, dict) and isinstance(other, dict)):
         return bool(one == other)
-    return all(key in _FLEETING or _same(value, other.get(key), exact=False) for key, value in one.items())
+    differing = [key for key, value in one.items() if value != other.get(key) and key not in _FLEETING]
+    return all(_same(one[key], other.get(key), exact=False) for key in differing)

@@ -47,7 +47,7 @@ QUICK = Pace(answer=2.0, again=0.05, echo=0.5, health=60.0, double=60.0)
 async def until(question: Callable[[], T], timeout_s: float = PATIENCE) -> T:
     """What `question` answers as soon as that is something true; TimeoutError after `timeout_s`."""
     async with asyncio.timeout(timeout_s):
-        while not (answer := question()):
+        while not (answer := question()):  # noqa: ASYNC110 - what is asked need not know of it
             await asyncio.sleep(_TICK)
     return answer
 
@@ -65,6 +65,10 @@ class Logged(list[Json]):
     def of(self, event: str) -> list[Json]:
         """The lines of that event."""
         return [line for line in self if line["event"] == event]
+
+    async def has(self, event: str, count: int = 1) -> Json:
+        """Wait for so many lines of that event; returns the last one."""
+        return (await until(lambda: self.of(event)[count - 1 :]))[-1]
 
 
 # The broker
@@ -229,7 +233,7 @@ class Edge:
         self.boot = boot or uuid4().hex
         self.greeted = asyncio.Event()
         clock = RealClock()
-        options = {"response_topics": PATTERNS, "meter_interval": 0.2} | broker
+        options: Json = {"response_topics": PATTERNS, "meter_interval": 0.2} | broker
         self.mqtt = Mqtt(
             clock, Broker(_HOST, port, base=base, **options), daemon=daemon, boot=self.boot, pace=pace
         )
@@ -338,7 +342,7 @@ class Watcher:
         """Wait until the newest payload of a topic is that."""
         await until(lambda: self.newest(topic) == payload.encode())
 
-    async def hears(self, topic: str, count: int = 1) -> list[Json]:
+    async def hears(self, topic: str, count: int = 1) -> list[Any]:
         """Wait for so many messages of a topic."""
         await until(lambda: len(self.all(topic)) >= count)
         return [orjson.loads(it) for it in self.all(topic)]
@@ -360,7 +364,8 @@ class Watcher:
         response = topic.replace("/cmd/", "/response/")
         before = len(self.all(response))
         await self.publish(topic, payload, **how)
-        return (await self.hears(response, before + 1))[before]
+        answer: Json = (await self.hears(response, before + 1))[before]
+        return answer
 
 
 def asking(response_topic: str, correlation: bytes | None = None) -> Json:
@@ -376,33 +381,35 @@ def asking(response_topic: str, correlation: bytes | None = None) -> Json:
 async def watching(port: int, base: str = "ocppd", *more: str, qos: int = 1) -> AsyncIterator[Watcher]:
     """A watcher with MQTT 5; when the block begins, what is retained has come."""
     options = SubscribeOptions(qos=qos, retainAsPublished=True)
-    async with aiomqtt.Client(_HOST, port, protocol=_V5, timeout=PATIENCE) as client:
-        async with _listening(client, base, [(topic, options) for topic in (f"{base}/v1/#", *more)]) as it:
-            marker = f"marker/{uuid4().hex}"
-            await client.subscribe(marker, qos=1)
-            await client.publish(marker, qos=1)
-            await until(lambda: it.newest(marker) is not None)
-            yield it
+    filters = [(topic, options) for topic in (f"{base}/v1/#", *more)]
+    async with _listening(port, base, filters, _V5) as it:
+        marker = f"marker/{uuid4().hex}"
+        await it.client.subscribe(marker, qos=1)
+        await it.client.publish(marker, qos=1)
+        await until(lambda: it.newest(marker) is not None)
+        yield it
 
 
 @asynccontextmanager
 async def watching_v311(port: int, base: str = "ocppd") -> AsyncIterator[Watcher]:
     """A watcher for brokers that know no better."""
-    async with aiomqtt.Client(_HOST, port, timeout=PATIENCE) as client:
-        async with _listening(client, base, [(f"{base}/v1/#", 1)]) as it:
-            yield it
+    async with _listening(port, base, [(f"{base}/v1/#", 1)], aiomqtt.ProtocolVersion.V311) as it:
+        yield it
 
 
 @asynccontextmanager
-async def _listening(client: aiomqtt.Client, base: str, filters: Any) -> AsyncIterator[Watcher]:
-    it = Watcher(client, f"{base}/v1/")
-    listener = asyncio.create_task(it.listen())
-    await client.subscribe(filters)
-    try:
-        yield it
-    finally:
-        listener.cancel()
-        await asyncio.wait([listener])
+async def _listening(
+    port: int, base: str, filters: list[tuple[str, Any]], protocol: aiomqtt.ProtocolVersion
+) -> AsyncIterator[Watcher]:
+    async with aiomqtt.Client(_HOST, port, protocol=protocol, timeout=PATIENCE) as client:
+        it = Watcher(client, f"{base}/v1/")
+        listener = asyncio.create_task(it.listen())
+        await client.subscribe(filters)
+        try:
+            yield it
+        finally:
+            listener.cancel()
+            await asyncio.wait([listener])
 
 
 async def retained(port: int, base: str = "ocppd") -> dict[str, bytes]:

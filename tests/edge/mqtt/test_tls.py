@@ -6,7 +6,6 @@ import ssl
 from dataclasses import dataclass
 from pathlib import Path
 
-
 import pytest
 import trustme
 
@@ -71,7 +70,7 @@ def heartbeat(edge: Edge) -> None:
 async def test_with_the_right_certificates_it_connects(certificates: Certificates, logged: Logged) -> None:
     with certificates.broker() as broker:
         async with running(Edge(broker.port, tls=certificates.context()), greeted=False):
-            (line,) = await until(lambda: logged.of("mqtt.connected"))
+            line = await logged.has("mqtt.connected")
             assert line["protocol"] == "V5"
     assert logged.of("mqtt.down") == []
 
@@ -81,7 +80,8 @@ async def test_a_broker_of_another_authority_is_told_in_one_line_and_the_station
 ) -> None:
     with certificates.broker() as broker:
         async with running(Edge(broker.port, tls=certificates.context("others")), greeted=False) as edge:
-            (line,) = await until(lambda: logged.of("mqtt.down"))
+            line = await logged.has("mqtt.down")
+            assert len(logged.of("mqtt.down")) == 1
             assert "certificate verify failed" in line["reason"]
             assert line["broker"] == f"127.0.0.1:{broker.port}"
             assert edge.mqtt.surveyed.is_set()
@@ -97,7 +97,7 @@ async def test_without_a_certificate_of_its_own_that_the_broker_knows_the_statio
     with certificates.broker() as broker:
         edge = Edge(broker.port, tls=certificates.context(own=own), pace=EAGER)
         async with running(edge, greeted=False):
-            await until(lambda: logged.of("mqtt.down"))
+            await logged.has("mqtt.down")
             heartbeat(edge)
             await until(lambda: edge.csms.requests("Heartbeat"))
     assert logged.of("mqtt.connected") == []
@@ -107,5 +107,5 @@ async def test_a_broker_without_tls_is_no_broker(
     mosquitto: Mosquitto, certificates: Certificates, logged: Logged
 ) -> None:
     async with running(Edge(mosquitto.port, tls=certificates.context()), greeted=False):
-        (line,) = await until(lambda: logged.of("mqtt.down"))
+        line = await logged.has("mqtt.down")
         assert line["reason"]

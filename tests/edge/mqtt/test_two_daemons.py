@@ -124,7 +124,7 @@ async def test_of_two_daemons_of_one_name_the_first_backs_off_for_a_minute(
     async with watching(mosquitto.port, base) as watcher, running(first):
         await until(lambda: watcher.newest("daemon/lab1/state") == b"online")
         async with running(second):
-            (line,) = await until(lambda: logged.of("mqtt.second_daemon"))
+            line = await logged.has("mqtt.second_daemon")
             assert line["retry_in_s"] == 60
             assert "daemon.id" in line["reason"]
             await until(lambda: watcher.json("daemon/lab1/info")["boot"] == second.boot)
@@ -142,9 +142,13 @@ async def test_it_comes_back_when_the_other_has_gone_and_not_before(
         await until(lambda: watcher.newest("daemon/lab1/state") == b"online")
         second = lab(1, way.port, base, "CP001")
         async with running(second):
-            await until(lambda: len(logged.of("mqtt.second_daemon")) >= 4)
+            await logged.has("mqtt.second_daemon")
+            await until(lambda: watcher.json("daemon/lab1/info")["boot"] == second.boot)
+            await until(lambda: watcher.newest("daemon/lab1/state") == b"online")
+            before = way.connections
+            await logged.has("mqtt.second_daemon", 4)
+            assert way.connections == before  # it looked, and took nobody's place
             assert watcher.newest("daemon/lab1/state") == b"online"
-            assert way.connections <= 2  # as the first came back once, and was not to do it again
         await until(lambda: watcher.json("daemon/lab1/info")["boot"] == first.boot)
         await until(lambda: watcher.newest("daemon/lab1/state") == b"online")
         assert (await watcher.do("station/CP001/cmd/plug-in"))["ok"] is True
@@ -156,7 +160,7 @@ async def test_what_the_last_run_has_left_is_no_second_daemon(
 ) -> None:
     for _ in range(2):
         async with running(lab(1, uplink.port, base, "CP001")):
-            await until(lambda: logged.of("mqtt.connected"))
+            await logged.has("mqtt.connected")
         logged.clear()
         assert orjson.loads((await retained(mosquitto.port, base))["daemon/lab1/info"])["boot"]
     assert logged.of("mqtt.second_daemon") == []
@@ -168,5 +172,5 @@ async def test_a_reconnect_of_our_own_is_no_second_daemon(
     async with wire(mosquitto.port) as way, running(lab(1, way.port, base, "CP001")):
         for count in (2, 3):
             way.cut()
-            await until(lambda count=count: len(logged.of("mqtt.connected")) == count)
+            await logged.has("mqtt.connected", count)
     assert logged.of("mqtt.second_daemon") == []
