@@ -131,8 +131,8 @@ async def run(
     """
     daemon, saver = build(settings)
     _spare_the_collector()
-    stop = asyncio.Event()
-    _on_signals(daemon, stop, load)
+    stop, hangup = asyncio.Event(), asyncio.Event()
+    _on_signals(stop, hangup)
     with _metrics(daemon):
         async with asyncio.TaskGroup() as group:
             edges = [group.create_task(_timers(daemon), name="timers")]
@@ -142,6 +142,7 @@ async def run(
                 await _wait_for_survey(daemon.mqtt)
             links = group.create_task(daemon.run_links(), name="links")
             edges.append(group.create_task(systemd.watchdog(), name="watchdog"))
+            edges.append(group.create_task(_reloads(daemon, hangup, load), name="reloads"))
             log.info("daemon.started", version=__version__, stations=len(daemon.fleet.stations))
             systemd.notify("READY=1")
             ready(daemon)
@@ -164,24 +165,31 @@ def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
     return serve_metrics(address, daemon.health) if address else nullcontext()
 
 
-def _on_signals(daemon: Daemon, stop: asyncio.Event, load: Load | None) -> None:
+def _on_signals(stop: asyncio.Event, hangup: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    if load is not None:
-        loop.add_signal_handler(signal.SIGHUP, _reload, daemon, load)
+    loop.add_signal_handler(signal.SIGHUP, hangup.set)
+
+
+async def _reloads(daemon: Daemon, hangup: asyncio.Event, load: Load | None) -> None:
+    """At SIGHUP, one that came during the start too, follow the changed configuration."""
+    while load is not None:
+        await hangup.wait()
+        hangup.clear()
+        systemd.notify_reloading()
+        _reload(daemon, load)
+        systemd.notify("READY=1")
 
 
 def _reload(daemon: Daemon, load: Load) -> None:
     """Follow the changed configuration, or go on with the old one where it is wrong."""
-    systemd.notify_reloading()
     try:
         daemon.reload(load())
     except (SettingsError, ValueError) as error:
         log.error("daemon.reload_failed", reason=str(error))  # noqa: TRY400 - the user's error, not ours
     else:
         log.info("daemon.reloaded", stations=len(daemon.fleet.stations))
-    systemd.notify("READY=1")
 
 
 async def _wait_for_survey(mqtt: Mqtt) -> None:

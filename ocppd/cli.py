@@ -130,7 +130,7 @@ def demo(
     ] = True,
 ) -> None:
     """Run a broker, a small CSMS and one station in this terminal, to look at and to play with."""
-    from ocppd.demo import run as run_demo
+    from ocppd.demo.show import run as run_demo
 
     log.configure("warning", "console")
     run_loop(run_demo(script=script))

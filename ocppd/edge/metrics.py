@@ -39,11 +39,12 @@ class _Health(Collector):
 def serve_metrics(address: str, health: Callable[[], dict[str, Any]]) -> Iterator[None]:
     """Serve them at `host:port` while the block runs."""
     host, _, port = address.rpartition(":")
+    host = host.strip("[]")  # of an IPv6 address
     registry = CollectorRegistry()
     registry.register(_Health(health))
     try:
         server, thread = start_http_server(int(port), host, registry)
-    except OSError as error:
+    except (OSError, OverflowError) as error:  # a port that is taken, or none
         log.warning("metrics.failed", address=address, reason=str(error))
         yield
         return
