@@ -298,4 +298,5 @@ def without_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
         "import shutil\nfound = shutil.which\n"
         "shutil.which = lambda name, *a, **k: None if name == 'mosquitto' else found(name, *a, **k)\n"
     )
-    return {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": str(folder)}
+    path = os.pathsep.join(filter(None, (str(folder), os.environ.get("PYTHONPATH"))))
+    return {"PATH": str(Path(sys.executable).parent), "PYTHONPATH": path}

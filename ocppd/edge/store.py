@@ -153,7 +153,8 @@ class Store:
 
 
 def _dump(state: State) -> bytes:
-    return orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
+    # A copy: orjson hands out its work space, several times as big, which a fleet would keep per station.
+    return bytes(memoryview(orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)))
 
 
 def _content(file: Path) -> Any:

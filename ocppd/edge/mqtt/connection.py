@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from ocppd.fleet import Fleet
 
 log = structlog.get_logger()
+# What the library logs as an error it also raises; that is told once, as `mqtt.down` or `mqtt.disconnected`.
+_library = logging.getLogger("ocppd.aiomqtt")
+_library.setLevel(logging.CRITICAL)
 
 # Messages that are published together; aiomqtt looks through all that are under way for each one.
 _BATCH = 20
@@ -115,6 +119,7 @@ class Mqtt:
         self._protocol = aiomqtt.ProtocolVersion.V5
         self._settled = False  # whether it is known which protocol the broker speaks
         self._outgoing = Outgoing()
+        self._unsure: list[Message] = []  # on their way, and not acknowledged
         self._mirror = Mirror(broker.base, daemon, boot, broker.meter_interval)
         self._dirty: dict[str, Station] = {}
         self._jobs: asyncio.Queue[Callable[[aiomqtt.Client], Coroutine[Any, Any, None]]] = asyncio.Queue()
@@ -312,6 +317,7 @@ class Mqtt:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             timeout=self._pace.hello if v5 and not self._settled else self._pace.answer,
             keepalive=30,
+            logger=_library,
         )
         client.pending_calls_threshold = 2 * _BATCH  # that a batch is under way is nothing to warn of
         return client
@@ -369,6 +375,8 @@ class Mqtt:
 
     async def _greet(self, client: aiomqtt.Client) -> None:
         """All retained state first, `online` last: who sees that can rely on the rest."""
+        self._outgoing.put_back(self._unsure)
+        self._unsure.clear()
         self._outgoing.forget_states()
         self.republish()
         while batch := self._outgoing.take(_BATCH):
@@ -436,15 +444,25 @@ class Mqtt:
             await self._send(client, self._outgoing.take(_BATCH))
 
     async def _send(self, client: aiomqtt.Client, batch: list[Message]) -> None:
+        """Return when the broker has acknowledged them all; what it has not, is kept for the next time."""
+        unsent = list(batch)
+
+        async def send(it: Message) -> None:
+            unsent.remove(it)
+            self._unsure.append(it)
+            await self._send_one(client, it)
+            self._unsure.remove(it)
+
         try:
-            async with asyncio.timeout(client.timeout):
-                await asyncio.gather(*(self._send_one(client, it) for it in batch))
+            async with asyncio.timeout(client.timeout), asyncio.TaskGroup() as group:
+                for it in batch:
+                    group.create_task(send(it), name="mqtt_send")
         except TimeoutError:
-            self._outgoing.put_back(batch)
             raise aiomqtt.MqttError("the broker does not acknowledge") from None
-        except BaseException:
-            self._outgoing.put_back(batch)
-            raise
+        except BaseExceptionGroup as errors:
+            raise _first(errors) from None
+        finally:
+            self._outgoing.put_back(unsent)
 
     async def _send_one(self, client: aiomqtt.Client, it: Message) -> None:
         properties = None

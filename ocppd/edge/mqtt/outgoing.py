@@ -78,7 +78,8 @@ class Outgoing:
         for it in batch:
             if it.retain:
                 self._states.setdefault(it.topic, it)
-        self._some.set()
+        if len(self):
+            self._some.set()
 
     def _drop_oldest(self) -> None:
         while len(self._messages) > MOST_MESSAGES:

@@ -76,6 +76,20 @@ async def test_a_clean_stop_says_offline_itself(uplink: Uplink, mosquitto: Mosqu
     assert (await retained(mosquitto.port, base))["daemon/lab1/state"] == b"offline"
 
 
+async def test_a_stop_while_much_is_said_loses_and_doubles_nothing(
+    uplink: Uplink, mosquitto: Mosquitto, base: str
+) -> None:
+    async with watching(mosquitto.port, base) as watcher:
+        async with running(Edge(uplink.port, base=base)) as edge:
+            for _ in range(200):
+                edge.plug()
+            await watcher.hears(f"{STATION}/event")
+        await watcher.shows("daemon/lab1/state", "offline")
+        numbers = [event["seq"] for event in await watcher.hears(f"{STATION}/event")]
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert len(numbers) >= 200
+
+
 async def test_a_changed_state_is_shown_and_told(mosquitto: Mosquitto, base: str) -> None:
     async with watching(mosquitto.port, base) as watcher, running(Edge(mosquitto.port, base=base)) as edge:
         await watcher.do(f"{CONNECTOR}/cmd/plug-in", {"request_id": "a1"})
