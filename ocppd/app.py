@@ -16,7 +16,6 @@ from ocppd import __version__, blocks
 from ocppd.clock import RealClock
 from ocppd.daemon import Daemon
 from ocppd.edge import systemd
-from ocppd.edge.metrics import serve_metrics
 from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target
 from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
@@ -162,7 +161,11 @@ def _spare_the_collector() -> None:
 
 def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
     address = daemon.settings.daemon.metrics
-    return serve_metrics(address, daemon.health) if address else nullcontext()
+    if not address:
+        return nullcontext()
+    from ocppd.edge.metrics import serve_metrics  # noqa: PLC0415 - for those alone who want to see them
+
+    return serve_metrics(address, daemon.health)
 
 
 def _on_signals(stop: asyncio.Event, hangup: asyncio.Event) -> None:

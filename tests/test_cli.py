@@ -13,7 +13,6 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import orjson
 import pytest
@@ -245,8 +244,11 @@ async def demo(cwd: Path, *arguments: str, **env: str) -> AsyncIterator[Demo]:
         await it.wait()
 
 
-async def test_the_demo_plays_its_script_then_obeys_and_ends_with_its_input(tmp_path: Path) -> None:
-    async with demo(tmp_path) as it:
+@pytest.mark.skipif(not importlib.util.find_spec("amqtt"), reason="no amqtt")
+async def test_without_mosquitto_the_demo_plays_its_script_then_obeys_and_ends_with_its_input(
+    tmp_path: Path, without_mosquitto: dict[str, str]
+) -> None:
+    async with demo(tmp_path, **without_mosquitto) as it:
         for words in (
             ("TransactionEvent", "Started"),
             ("Authorize", "Accepted"),
@@ -275,23 +277,15 @@ async def test_the_demo_plays_its_script_then_obeys_and_ends_with_its_input(tmp_
 async def test_a_signal_ends_the_demo_with_0(tmp_path: Path, number: signal.Signals) -> None:
     async with demo(tmp_path, "--no-script") as it:
         await it.until("Your turn")
+        it.type("plug-in")
+        await it.until("response/plug-in", '"ok":true')
         it.process.send_signal(number)
         assert await it.wait() == 0
         assert "Traceback" not in "".join(it.said)
 
 
-@pytest.mark.skipif(not importlib.util.find_spec("amqtt"), reason="no amqtt")
-async def test_the_demo_needs_no_mosquitto(tmp_path: Path, without_mosquitto: dict[str, Any]) -> None:
-    async with demo(tmp_path, "--no-script", **without_mosquitto) as it:
-        await it.until("Your turn")
-        it.type("plug-in")
-        await it.until("response/plug-in", '"ok":true')
-        assert await it.end() == 0
-        assert "Traceback" not in "".join(it.said)
-
-
 @pytest.fixture
-def without_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def without_mosquitto(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """An environment in which no mosquitto is found, neither by PATH nor where distributions install it."""
     folder = tmp_path_factory.mktemp("path")
     (folder / "sitecustomize.py").write_text(

@@ -25,7 +25,7 @@ from tests.daemon import (
     station,
 )
 
-KILLS = 27
+KILLS = 25
 STATIONS = ("CP001", "CP002", "CP003")
 VARIABLES = {
     "AuthCtrlr.OfflineTxForUnknownIdEnabled": True,
@@ -155,5 +155,5 @@ async def live_and_die(it: Daemon, eye: Observer, chance: random.Random) -> None
         return
     await it.ready()
     async with drivers(eye, chance):
-        await asyncio.sleep(chance.uniform(0.05, 0.6))
+        await asyncio.sleep(chance.uniform(0.05, 0.5))
         await it.kill()

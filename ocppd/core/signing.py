@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import orjson
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePrivateKey
 
 METHOD = "ECDSA-secp256r1-SHA256"
 # What a reading is taken for, by the OCPP context it is told in: begin, end, or charging in between.
@@ -35,6 +36,9 @@ class Reading:
 
 def sign(secret: int, reading: Reading) -> str:
     """The OCMF text with its signature, in base64 as `signedMeterData` carries it."""
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     payload = orjson.dumps(_payload(reading)).decode()
     signature = _key(secret).sign(payload.encode(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
     tail = orjson.dumps({"SA": METHOD, "SD": signature.hex()}).decode()
@@ -43,11 +47,15 @@ def sign(secret: int, reading: Reading) -> str:
 
 def public_key(secret: int) -> str:
     """The key to verify with: a DER SubjectPublicKeyInfo in base64, as `publicKey` carries it."""
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
     der = _key(secret).public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return base64.b64encode(der).decode()
 
 
-def _key(secret: int) -> ec.EllipticCurvePrivateKey:
+def _key(secret: int) -> EllipticCurvePrivateKey:
+    from cryptography.hazmat.primitives.asymmetric import ec
+
     return ec.derive_private_key(secret % (_ORDER - 1) + 1, ec.SECP256R1())
 
 

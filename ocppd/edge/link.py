@@ -9,7 +9,6 @@ import re
 import socket
 import ssl
 import struct
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
@@ -17,9 +16,7 @@ import websockets.exceptions as ws_errors
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import broadcast
-from websockets.datastructures import Headers
 from websockets.frames import Close, CloseCode
-from websockets.http11 import Response
 from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
@@ -89,9 +86,6 @@ def _headers_of(endpoint: Endpoint) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
-_ANSWERED = Response(HTTPStatus.SWITCHING_PROTOCOLS, "", Headers())
-
-
 class _Connection(ClientConnection):
     """A WebSocket that follows no redirect, insists on a subprotocol, and is closed within a bounded time."""
 
@@ -116,8 +110,9 @@ class _Connection(ClientConnection):
             raise
         if self.subprotocol is None:
             raise ws_errors.NegotiationError("no subprotocol chosen")
-        # Their headers are of no use any more, and a fourth of the memory; that there was an answer is.
-        self.request, self.response = None, _ANSWERED
+        for said in (self.request, self.response):
+            if said is not None:
+                said.headers.clear()  # nobody asks for them any more, and thousands of links would keep them
 
     def data_received(self, data: bytes) -> None:
         """Bound the time in which the CSMS has to end TCP after a close frame; the library does not."""

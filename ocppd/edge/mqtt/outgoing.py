@@ -26,7 +26,8 @@ class Message:
 
 def message(topic: str, content: dict[str, Any] | str, qos: int = 0, *, retain: bool = False) -> Message:
     """A message of JSON, or of plain text."""
-    payload = content.encode() if isinstance(content, str) else orjson.dumps(content)
+    # A copy: orjson hands out its work space, which is several times as big and may have to wait here.
+    payload = content.encode() if isinstance(content, str) else bytes(memoryview(orjson.dumps(content)))
     return Message(topic, payload, qos, retain)
 
 

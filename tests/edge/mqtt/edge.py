@@ -18,6 +18,7 @@ from uuid import uuid4
 
 import aiomqtt
 import orjson
+import pytest
 import structlog
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
@@ -96,7 +97,8 @@ class Mosquitto:
 
     def start(self) -> None:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
-        assert program is not None
+        if program is None:
+            pytest.skip("mosquitto is not installed")
         with self._log.open("ab") as log:
             self._process = subprocess.Popen([program, "-c", str(self._config)], stdout=log, stderr=log)
         deadline = time.monotonic() + PATIENCE
