@@ -118,7 +118,7 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
             for it in mqtt.inputs
         ),
     )
-    return Mqtt(clock, broker, daemon=settings.daemon.id, boot=uuid4().hex)
+    return Mqtt(clock, broker, daemon=settings.daemon.id, boot=uuid4().hex, wall=RealClock())
 
 
 async def run(

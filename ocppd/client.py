@@ -11,7 +11,7 @@ from uuid import uuid4
 import aiomqtt
 import orjson
 
-from ocppd.edge.mqtt.topics import Scope, command_topic, response_topic
+from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic
 from ocppd.edge.tls import tls_context
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Client:
         Raises:
             TimeoutError: nobody has answered; no daemon, or none that has this station.
         """
-        name = command.lower().replace("_", "-")
+        name = command_name(command)
         topic = response_topic(self._base, scope, name)
         await self._mqtt.subscribe(topic, qos=1)
         future = self._waiting[topic] = asyncio.get_running_loop().create_future()

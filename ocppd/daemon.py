@@ -169,11 +169,11 @@ class Daemon:
                 self._replace(description, present)
 
     def _replace(self, description: StationDescription, present: Station | None) -> None:
-        state = State() if present is None else present.state
+        state, old = State(), None
         if present is not None:
-            self._dismiss(description.id)
+            state, old = present.state, self._dismiss(description.id)
         state.configured, state.settings = True, {}
-        self._welcome(self._add(description, state), boots=True)
+        self._welcome(self._add(description, state), boots=True, after=old)
 
     def conflict(self, station: str, owner: str) -> None:
         """Leave the station to the daemon that has it, unless it runs here already."""
@@ -190,8 +190,8 @@ class Daemon:
         except ValueError as error:
             raise SettingsError([f"station {description.id}: {error}"]) from None
 
-    def _welcome(self, station: Station, *, boots: bool) -> None:
-        self._start(station, boots=boots)
+    def _welcome(self, station: Station, *, boots: bool, after: asyncio.Task[None] | None = None) -> None:
+        self._start(station, boots=boots, after=after)
         self.fleet.tell(station.id, "station_added")
         if self.mqtt is not None:
             self.mqtt.added(station)
@@ -206,7 +206,8 @@ class Daemon:
         self._store.forget(name)
         self.fleet.traced.discard(name)
 
-    def _dismiss(self, name: str) -> None:
+    def _dismiss(self, name: str) -> asyncio.Task[None]:
+        """Take a station out; its link, which is returned, may still be closing."""
         station = self.fleet.stations[name]
         self.fleet.tell(name, "station_removed")
         self.fleet.flush()
@@ -217,13 +218,15 @@ class Daemon:
         if self.mqtt is not None:
             self.mqtt.removed(station)
         log.info("station.removed", station=name)
+        return link
 
-    def _start(self, station: Station, *, boots: bool) -> None:
+    def _start(self, station: Station, *, boots: bool, after: asyncio.Task[None] | None = None) -> None:
+        """Start a station, its link as soon as the one `after` which it comes has closed."""
         if self._group is None:
             raise RuntimeError("the daemon does not run")
         ear = _Ear(self.fleet)
         link = Link(station.id, ear, self._clock, self._handshakes, random.random)
-        self._links[station.id] = self._group.create_task(link.run(), name=f"link[{station.id}]"), ear
+        self._links[station.id] = self._group.create_task(_run(link, after), name=f"link[{station.id}]"), ear
         self.fleet.start(station, link, boots=boots)
 
     # What it says of itself
@@ -241,11 +244,19 @@ class Daemon:
         """`daemon/<id>/health`."""
         stations = list(self.fleet.stations.values())
         up = sum(it.state.csms.connected for it in stations)
+        queued = sum(len(it.state.outbox.queue) for it in stations)
         mqtt = self.mqtt
         return {
             "uptime_s": round(self._clock.time() - self._started),
             "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
-            "csms": {"up": up, "down": len(stations) - up},
+            "csms": {"up": up, "down": len(stations) - up, "queued": queued},
             "mqtt": {"queued": mqtt.queued if mqtt else 0, "dropped": mqtt.dropped if mqtt else 0},
             "loop_lag_ms": round(self.loop_lag_s * 1000, 1),
         }
+
+
+async def _run(link: Link, after: asyncio.Task[None] | None) -> None:
+    """One identity has one connection at a time (Part 4, 5.1)."""
+    if after is not None:
+        await asyncio.wait([after])
+    await link.run()

@@ -105,6 +105,8 @@ def _refuse_double_keys(pairs: list[tuple[str, Any]]) -> None:
 def _is_deeper_than(limit: int, value: Any) -> bool:
     level = [value]
     for _ in range(limit):
+        if not level:
+            return False
         level = [child for node in level for child in _children(node)]
     return any(isinstance(node, (dict, list)) for node in level)
 

@@ -213,5 +213,8 @@ def retry(_st: Station) -> None:
 @on.timer("late")
 def late(st: Station, key: int) -> None:
     """A command has waited long enough."""
-    waiting = "csms_timeout" if st.state.csms.connected else "not_connected"
-    st.finish(key, CommandError(waiting, "there was no outcome in time"))
+    request = st.state.requests.get(key)
+    code = "csms_timeout" if st.state.csms.connected else "not_connected"
+    if request is not None and request.command == "connect":
+        code = "timeout"
+    st.finish(key, CommandError(code, "there was no outcome in time"))

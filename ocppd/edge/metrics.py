@@ -28,9 +28,10 @@ class _Health(Collector):
             "ocppd_loop_lag_seconds", "Lateness of the loop", health["loop_lag_ms"] / 1000
         )
         stations = GaugeMetricFamily("ocppd_stations", "Stations by connection to the CSMS", labels=["csms"])
-        for state, count in health["csms"].items():
-            stations.add_metric([state], count)
+        for state in ("up", "down"):
+            stations.add_metric([state], health["csms"][state])
         yield stations
+        yield GaugeMetricFamily("ocppd_csms_queued", "Calls that wait for a CSMS", health["csms"]["queued"])
         yield GaugeMetricFamily("ocppd_mqtt_queued", "Messages that wait", health["mqtt"]["queued"])
         yield CounterMetricFamily("ocppd_mqtt_dropped", "Messages given up", health["mqtt"]["dropped"])
 

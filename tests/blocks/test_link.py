@@ -219,7 +219,7 @@ def test_connect_tells_when_it_takes_too_long(bench: Bench) -> None:
     bench.drop()
     assert bench.do("connect", timeout_s=5) is None
     bench.advance(5)
-    assert error(bench.late_answer()).code == "not_connected"
+    assert error(bench.late_answer()).code == "timeout"
     assert bench.wanted
 
 

@@ -108,11 +108,19 @@ class Mqtt:
     """
 
     def __init__(
-        self, clock: Clock, broker: Broker, *, daemon: str, boot: str, pace: Pace | None = None
+        self,
+        clock: Clock,
+        broker: Broker,
+        *,
+        daemon: str,
+        boot: str,
+        pace: Pace | None = None,
+        wall: Clock | None = None,
     ) -> None:
         self.surveyed = asyncio.Event()
         self._pace = pace or Pace()
         self._clock = clock
+        self._wall = wall or clock  # of whoever sends commands, however fast the stations' own time runs
         self._broker = broker
         self._daemon = daemon
         self._boot = boot
@@ -142,7 +150,7 @@ class Mqtt:
         self._inbox = Inbox(
             fleet,
             host,
-            self._clock,
+            self._wall,
             self._outgoing.put,
             broker.base,
             broker.response_topics,
