@@ -127,9 +127,10 @@ async def test_a_session_from_plug_in_to_unplug(
         await eye.succeed("CP001/1/1", "unplug")
         await eye.shows("station/CP001/evse/1/state", tx=None)
         await eye.until(lambda: eye.text("station/CP001/evse/1/connector/1/status") == "Available")
+        await remote.until(lambda: events(remote)[-1]["eventType"] == "Ended")
         await it.stop()
 
-    told = [message.payload for message in remote.heard("TransactionEvent")]
+    told = events(remote)
     assert [event["seqNo"] for event in told] == list(range(len(told)))
     assert [event["eventType"] for event in told] == ["Started", *["Updated"] * (len(told) - 2), "Ended"]
     assert {event["transactionInfo"]["transactionId"] for event in told} == {authorized["transaction_id"]}
@@ -255,6 +256,11 @@ async def test_without_a_csms_mqtt_goes_on_and_tells_why(tmp_path: Path, port: i
             assert boot.payload["reason"] == "PowerUp"
 
 
+def events(remote: Csms) -> list[Json]:
+    """The TransactionEvents that it was told."""
+    return [message.payload for message in remote.heard("TransactionEvent")]
+
+
 async def test_a_csms_that_was_away_gets_what_it_missed_and_no_second_boot(
     tmp_path: Path, port: int, eye: Observer
 ) -> None:
@@ -266,16 +272,14 @@ async def test_a_csms_that_was_away_gets_what_it_missed_and_no_second_boot(
             await eye.succeed("CP001/1/1", "plug-in")
             tx = await eye.succeed("CP001/1", "authorize", id_token=TOKEN)
             await remote.until(lambda: remote.heard("TransactionEvent"))
-            before = [it.payload["seqNo"] for it in remote.heard("TransactionEvent")]
         await eye.shows("station/CP001/state", csms__connected=False)
-        queued = await eye.until(lambda: eye.json("station/CP001/state")["csms"]["queued"])
-        assert queued
         await eye.succeed("CP001/1/1", "unplug")
-        async with csms(csms_port) as remote:
+        await eye.until(lambda: eye.json("station/CP001/state")["csms"]["queued"])
+        async with csms(csms_port) as again:
             await eye.shows("station/CP001/state", csms__connected=True, csms__queued=0)
-            missed = [it.payload for it in remote.heard("TransactionEvent")]
-            assert not remote.heard("BootNotification")
-    assert [it["seqNo"] for it in missed][-1] == before[-1] + len(missed)
+            assert not again.heard("BootNotification")
+    before, missed = map(events, (remote, again))
+    assert {it["seqNo"] for it in before + missed} == set(range(missed[-1]["seqNo"] + 1))
     assert missed[-1]["eventType"] == "Ended"
     assert missed[-1]["transactionInfo"]["transactionId"] == tx["transaction_id"]
     assert missed[-1]["offline"] is True
@@ -499,7 +503,7 @@ async def test_after_a_restart_the_transaction_goes_on_and_the_station_boots_or_
         await remote.until(lambda: len(remote.heard("TransactionEvent")) > before + 1)
         await eye.shows("station/CP001/evse/1/state", tx__id=tx["transaction_id"], tx__state="Charging")
         assert len(remote.heard("BootNotification")) == boots
-        numbers = [message.payload["seqNo"] for message in remote.heard("TransactionEvent")]
+        numbers = [event["seqNo"] for event in events(remote)]
         assert sorted(set(numbers)) == list(range(numbers[-1] + 1))
 
 

@@ -23,8 +23,8 @@ from ocppd.core.description import (
     Tls,
     Token,
 )
-from ocppd.settings.presets import parse_name, parse_variable, spell
 from ocppd.settings import Settings, SettingsError, describe_station, json_schema, load
+from ocppd.settings.presets import parse_name, parse_variable, spell
 from ocppd.settings.templates import Templates
 
 CHECKOUT = Path(__file__).parent.parent

@@ -7,6 +7,7 @@ import asyncio
 import ssl
 import time
 from collections import Counter
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +125,7 @@ async def _main(heartbeat_s: int, certificate: str | None) -> None:
     ) as server:
         port = next(iter(server.sockets)).getsockname()[1]
         scheme = "ws" if tls is None else "wss"
-        actions = {
+        actions: dict[str, Callable[..., Awaitable[Any]]] = {
             "stats": sink.stats,
             "get_variables": sink.get_variables,
             "stamp": sink.stamp,

@@ -32,7 +32,11 @@ _PLUGGING = {"TxCtrlr.TxStartPoint": "Authorized"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How many stations do what. `certificate` is a CA's folder, as `tls` makes it; None for plain TCP."""
+    """How many stations do what.
+
+    `broker` is the port of one, `certificates` a folder with `ca.pem` and `server.pem`; None: without. `rate`
+    is that of the stations' clock.
+    """
 
     stations: int
     charging: bool = False
@@ -59,10 +63,10 @@ class Subject:
         """How many calls of that action have come; of GetVariables, how many answers."""
         return int((await self.sink.ask("stats"))["count"].get(action, 0))
 
-    async def reached(self, action: str, count: int) -> None:
+    async def reached(self, action: str, count: int, patience_s: float = _PATIENCE_S) -> None:
         """Wait until so many have come."""
-        async with asyncio.timeout(_PATIENCE_S):
-            while await self.count(action) < count:
+        async with asyncio.timeout(patience_s):
+            while await self.count(action) < count:  # noqa: ASYNC110 - it is another process that counts
                 await asyncio.sleep(_POLL_S)
 
 

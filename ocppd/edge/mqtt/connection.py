@@ -3,50 +3,31 @@
 from __future__ import annotations
 
 import asyncio
-import logging
-import math
-import socket
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiomqtt
 import orjson
 import structlog
-from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from ocppd.core import views
 from ocppd.edge.mqtt.census import Census, all_topics
 from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
-from ocppd.edge.mqtt.inputs import Input
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
 from ocppd.edge.mqtt.topics import Scope, state_topic
+from ocppd.edge.mqtt.wire import BATCH, Broker, Pace, Wire, content
 
 if TYPE_CHECKING:
-    import ssl
-
     from ocppd.clock import Clock
     from ocppd.core.station import Answer, Event, Station
     from ocppd.fleet import Fleet
 
 log = structlog.get_logger()
-# What the library logs as an error it also raises; that is told once, as `mqtt.down` or `mqtt.disconnected`.
-_library = logging.getLogger("ocppd.aiomqtt")
-_library.setLevel(logging.CRITICAL)
-
-# Messages that are published together; aiomqtt looks through all that are under way for each one.
-_BATCH = 20
 # Seconds in which the changes of a station become one: its call and the answer to that, for instance.
 _GATHERING = 0.05
-# Topic filters in one SUBSCRIBE; brokers bound the size of a packet.
-_FILTERS = 100
-_UNSUPPORTED_VERSION = (1, 132)  # refused with 3.1.1's code, or with MQTT 5's
-_TIMED_OUT = "timed out"  # aiomqtt has no type for it
 # Seconds for what is still to be said at the end, and for the end itself where the broker heard none of it.
 _FAREWELL = 5.0
 _GOODBYE = 1.0
@@ -54,38 +35,6 @@ _GOODBYE = 1.0
 
 class SecondDaemonError(Exception):
     """Another daemon with our name is on the broker."""
-
-
-@dataclass(frozen=True, slots=True)
-class Broker:
-    """Which broker, and how to use it: the `mqtt` settings."""
-
-    host: str = "127.0.0.1"
-    port: int = 1883
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-    tls: ssl.SSLContext | None = None
-    base: str = "ocppd"
-    meter_interval: float = 5.0
-    response_topics: tuple[str, ...] = ()
-    inputs: tuple[Input, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long things take, in seconds.
-
-    `answer` of the broker, `hello` of one that may say nothing to MQTT 5, `again` until we come back when
-    it has gone, `echo` of our own word, `health` between two reports, `double` until we look whether the
-    other daemon of our name is still there.
-    """
-
-    answer: float = 10.0
-    hello: float = 2.0
-    again: float = 1.0
-    echo: float = 5.0
-    health: float = 60.0
-    double: float = 60.0
 
 
 class Host(Commanded, Protocol):
@@ -124,8 +73,7 @@ class Mqtt:
         self._broker = broker
         self._daemon = daemon
         self._boot = boot
-        self._protocol = aiomqtt.ProtocolVersion.V5
-        self._settled = False  # whether it is known which protocol the broker speaks
+        self._wire = Wire(broker, self._pace)
         self._outgoing = Outgoing()
         self._unsure: list[Message] = []  # on their way, and not acknowledged
         self._mirror = Mirror(broker.base, daemon, boot, broker.meter_interval)
@@ -209,7 +157,9 @@ class Mqtt:
 
     def added(self, station: Station) -> None:
         """Take commands for a new station, and show it."""
-        self._jobs.put_nowait(lambda client: self._subscribe(client, self._station_filters(station.id)))
+        self._jobs.put_nowait(
+            lambda client: self._wire.take_commands(client, self._station_filters(station.id))
+        )
         self.changed(station)
         self._publish_info()
 
@@ -257,7 +207,7 @@ class Mqtt:
         error = attempt.outcome.exception() if attempt.outcome else None
         wait = attempt.next_action.sleep if attempt.next_action else 0.0
         event = "mqtt.second_daemon" if isinstance(error, SecondDaemonError) else "mqtt.down"
-        log.warning(event, broker=self._where, reason=str(error), retry_in_s=round(wait, 1))
+        log.warning(event, broker=self._broker.where, reason=str(error), retry_in_s=round(wait, 1))
         self.surveyed.set()
 
     async def _session(self) -> None:
@@ -266,12 +216,12 @@ class Mqtt:
             await self._look_for_double()
         connected = stopped = False
         try:
-            async with self._client(f"ocppd-{self._daemon}", self._will()) as client:
-                client.timeout, self._settled = self._pace.answer, True
+            async with self._wire.client(f"ocppd-{self._daemon}", self._will()) as client:
+                self._wire.settle(client)
                 try:
                     await self._arrive(client)
                     connected = True
-                    log.info("mqtt.connected", broker=self._where, protocol=self._protocol.name)
+                    log.info("mqtt.connected", broker=self._broker.where, protocol=self._wire.protocol)
                     await self._work(client)
                 except asyncio.CancelledError:
                     stopped = True
@@ -282,9 +232,9 @@ class Mqtt:
                 # The broker does not take leave; that is no reason to stay.
                 raise asyncio.CancelledError from error
             if connected:
-                log.warning("mqtt.disconnected", broker=self._where, reason=str(error))
+                log.warning("mqtt.disconnected", broker=self._broker.where, reason=str(error))
                 await asyncio.sleep(self._pace.again)
-            elif not self._falls_back(error):
+            elif not self._wire.falls_back(error):
                 raise
 
     async def _work(self, client: aiomqtt.Client) -> None:
@@ -302,50 +252,11 @@ class Mqtt:
                 raise
             raise _first(expected) from None
 
-    @property
-    def _where(self) -> str:
-        return f"{self._broker.host}:{self._broker.port}"
-
     def _will(self) -> aiomqtt.Will:
         return aiomqtt.Will(self._own("state"), b"offline", qos=1, retain=True)
 
-    def _client(self, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
-        v5 = self._protocol is aiomqtt.ProtocolVersion.V5
-        client = aiomqtt.Client(
-            self._broker.host,
-            self._broker.port,
-            username=self._broker.username,
-            password=self._broker.password,
-            tls_context=self._broker.tls,
-            identifier=identifier,
-            protocol=self._protocol,
-            clean_session=None if v5 else True,
-            will=will,
-            # Nagle's algorithm and delayed acknowledgements together cost 40 ms a message.
-            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
-            timeout=self._pace.hello if v5 and not self._settled else self._pace.answer,
-            keepalive=30,
-            logger=_library,
-        )
-        client.pending_calls_threshold = 2 * _BATCH  # that a batch is under way is nothing to warn of
-        return client
-
     def _own(self, leaf: str) -> str:
         return state_topic(self._broker.base, Scope("daemon", self._daemon), leaf)
-
-    def _falls_back(self, error: BaseException) -> bool:
-        """Whether to come again at once with 3.1.1: MQTT 5 was refused, or ignored and has never worked."""
-        code = getattr(error, "rc", None)
-        refused = getattr(code, "value", code) in _UNSUPPORTED_VERSION
-        ignored = _TIMED_OUT in str(error) and not self._settled
-        if self._protocol is aiomqtt.ProtocolVersion.V5 and (refused or ignored):
-            log.info("mqtt.fallback", broker=self._where, protocol="V311")
-            self._protocol = aiomqtt.ProtocolVersion.V311
-            self._settled = refused
-            return True
-        if not self._settled:
-            self._protocol = aiomqtt.ProtocolVersion.V5
-        return False
 
     # Arrival
 
@@ -353,24 +264,17 @@ class Mqtt:
         """Look around, take commands, and show everything, in this order."""
         census = Census(self._broker.base, self._daemon)
         looks = [] if self._greeted else census.filters()
-        for topic, payload in await self._retained(client, *self._own_word(), *looks):
+        for topic, payload in await self._wire.retained(
+            client, (*self._own_word(), *looks), self._own("health")
+        ):
             census.note(topic, payload)
             if topic == self._own("info"):
                 self._look_after_info(payload)
         if looks:
             await client.unsubscribe(looks)
             await self._conclude(client, census)
-        await self._subscribe(client, self._filters())
+        await self._wire.take_commands(client, self._filters())
         await self._greet(client)
-
-    async def _retained(self, client: aiomqtt.Client, *topics: str) -> list[tuple[str, bytes]]:
-        """Subscribe, and return what is retained there."""
-        await client.subscribe([(topic, self._watching()) for topic in topics])
-        # Brokers serve in order: when this is acknowledged, what was retained has come as well.
-        await client.subscribe(self._own("health"), qos=0)
-        found = [await anext(aiter(client.messages)) for _ in range(len(client.messages))]
-        await client.unsubscribe(self._own("health"))
-        return [(it.topic.value, _bytes(it)) for it in found]
 
     async def _conclude(self, client: aiomqtt.Client, census: Census) -> None:
         """Leave to others what they have, and clear what we have left behind."""
@@ -387,7 +291,7 @@ class Mqtt:
         self._unsure.clear()
         self._outgoing.forget_states()
         self.republish()
-        while batch := self._outgoing.take(_BATCH):
+        while batch := self._outgoing.take(BATCH):
             await self._send(client, batch)
         self._echoed.clear()
         self._greeted = True
@@ -398,7 +302,7 @@ class Mqtt:
         self._show()
         with suppress(TimeoutError, aiomqtt.MqttError):
             async with asyncio.timeout(_FAREWELL):
-                while batch := self._outgoing.take(_BATCH):
+                while batch := self._outgoing.take(BATCH):
                     await self._send(client, batch)
                 await self._send(client, [message(self._own("state"), "offline", 1, retain=True)])
                 return
@@ -409,16 +313,6 @@ class Mqtt:
     def _own_word(self) -> tuple[str, str]:
         """Where we see ourselves as others do."""
         return self._own("state"), self._own("info")
-
-    def _watching(self) -> Any:
-        """With everything that is retained."""
-        v5 = self._protocol is aiomqtt.ProtocolVersion.V5
-        return SubscribeOptions(qos=1, retainAsPublished=True) if v5 else 1
-
-    def _commanding(self) -> Any:
-        """Not our own, retained ones told as such, none from before; MQTT 5 alone can say so."""
-        v5 = self._protocol is aiomqtt.ProtocolVersion.V5
-        return SubscribeOptions(qos=1, noLocal=True, retainAsPublished=True, retainHandling=2) if v5 else 1
 
     def _filters(self) -> Iterator[str]:
         """Our own stations alone: other daemons may share the broker and the base topic."""
@@ -437,19 +331,12 @@ class Mqtt:
         groups = self._fleet.stations[station].description.groups if station in self._fleet.stations else ()
         yield from (f"{Scope('group', group).topic(self._broker.base)}/cmd/+" for group in groups)
 
-    async def _subscribe(self, client: aiomqtt.Client, topics: Iterable[str]) -> None:
-        filters = list(dict.fromkeys(topics))
-        for start in range(0, len(filters), _FILTERS):
-            await client.subscribe(
-                [(topic, self._commanding()) for topic in filters[start : start + _FILTERS]]
-            )
-
     # Work
 
     async def _publish(self, client: aiomqtt.Client) -> None:
         while True:
             await self._outgoing.wait()
-            await self._send(client, self._outgoing.take(_BATCH))
+            await self._send(client, self._outgoing.take(BATCH))
 
     async def _send(self, client: aiomqtt.Client, batch: list[Message]) -> None:
         """Return when the broker has acknowledged them all; what it has not, is kept for the next time."""
@@ -458,7 +345,7 @@ class Mqtt:
         async def send(it: Message) -> None:
             unsent.remove(it)
             self._unsure.append(it)
-            await self._send_one(client, it)
+            await self._wire.publish(client, it)
             self._unsure.remove(it)
 
         try:
@@ -472,20 +359,12 @@ class Mqtt:
         finally:
             self._outgoing.put_back(unsent)
 
-    async def _send_one(self, client: aiomqtt.Client, it: Message) -> None:
-        properties = None
-        if it.correlation is not None and self._protocol is aiomqtt.ProtocolVersion.V5:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has no hints
-            properties.CorrelationData = it.correlation
-        # One time limit for the batch costs less than one for each message, which would be a task more.
-        await client.publish(it.topic, it.payload, it.qos, it.retain, properties, timeout=math.inf)
-
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for found in client.messages:
             self._receive(found)
 
     def _receive(self, found: aiomqtt.Message) -> None:
-        topic, payload = found.topic.value, _bytes(found)
+        topic, payload = found.topic.value, content(found)
         if topic == self._own("state"):
             self._look_after_state(payload)
         elif topic == self._own("info"):
@@ -511,7 +390,7 @@ class Mqtt:
     def _look_after_state(self, payload: bytes) -> None:
         """A late last will of ours: we are online all the same."""
         if payload == b"offline":
-            log.warning("mqtt.offline_by_mistake", broker=self._where)
+            log.warning("mqtt.offline_by_mistake", broker=self._broker.where)
             self._outgoing.put(message(self._own("state"), "online", 1, retain=True))
 
     def _look_after_info(self, payload: bytes) -> None:
@@ -531,8 +410,9 @@ class Mqtt:
 
     async def _look_for_double(self) -> None:
         """Raise while the other daemon is online; by a name of our own, as ours would take its place."""
-        async with self._client(f"ocppd-{self._daemon}-{self._boot[:8]}") as client:
-            if (self._own("state"), b"online") in await self._retained(client, self._own("state")):
+        async with self._wire.client(f"ocppd-{self._daemon}-{self._boot[:8]}") as client:
+            there = await self._wire.retained(client, [self._own("state")], self._own("health"))
+            if (self._own("state"), b"online") in there:
                 raise self._second_daemon()
         self._doubled = self._greeted = False
 
@@ -563,10 +443,6 @@ class Mqtt:
         while True:
             self._outgoing.put(message(self._own("health"), self._host.health(), retain=True))
             await asyncio.sleep(self._pace.health)
-
-
-def _bytes(found: aiomqtt.Message) -> bytes:
-    return found.payload if isinstance(found.payload, bytes) else b""
 
 
 async def _unsubscribe(client: aiomqtt.Client, filters: list[str]) -> None:
