@@ -1,14 +1,14 @@
 """The MQTT edge: commands in, answers, events and the retained mirror out.
 
-    topics      what a topic is about, and back
-    inbox       a message becomes a command, its outcome an answer
-    doorman     which commands come late or twice
-    inputs      which messages of others are commands
-    mirror      a changed station becomes retained messages
-    outgoing    what waits for the broker
-    census      who else lives there
-    wire        the version of MQTT that it understands
-    connection  connect, look around, show everything, publish and listen
+topics      what a topic is about, and back
+inbox       a message becomes a command, its outcome an answer
+doorman     which commands come late or twice
+inputs      which messages of others are commands
+mirror      a changed station becomes retained messages
+outgoing    what waits for the broker
+census      who else lives there
+wire        the version of MQTT that it understands
+connection  connect, look around, show everything, publish and listen
 """
 
 from ocppd.edge.mqtt.connection import Mqtt
