@@ -156,7 +156,7 @@ def _spare_the_collector() -> None:
     """Leave the stations out of every garbage collection, and collect less often: they make no cycles."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(2_000, 20, 20)
 
 
 def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
@@ -223,13 +223,18 @@ async def _stop(
         daemon.mqtt.refuse_commands()
     await _end(links)
     daemon.fleet.flush()
+    # All of them: what a full disk has refused is not among the unsaved.
+    saver.save({it.id: it.state for it in daemon.fleet.stations.values()})
     saver.flush()
     for edge in reversed(edges):
         await _end(edge)
 
 
 async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    _, late = await asyncio.wait([task], timeout=_FAREWELL)
-    if late:
-        log.warning("daemon.task_hangs", task=task.get_name())
+    # Twice: asyncio.wait_for of Python 3.11, which aiomqtt uses, may swallow a cancellation.
+    for _ in range(2):
+        task.cancel()
+        _, late = await asyncio.wait([task], timeout=_FAREWELL)
+        if not late:
+            return
+    log.warning("daemon.task_hangs", task=task.get_name())

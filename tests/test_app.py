@@ -518,3 +518,19 @@ async def test_with_a_save_interval_and_a_directory_a_clean_stop_loses_nothing(
         await it.ready()
         await eye.until(lambda: eye.text("station/CP001/evse/1/connector/1/status") == "Occupied")
         assert not (await eye.do("CP001/1/1", "plug-in"))["changed"]
+
+
+async def test_what_could_not_be_saved_is_told_once_and_saved_at_the_latest_by_a_clean_stop(
+    tmp_path: Path, port: int, eye: Observer, remote: Csms
+) -> None:
+    async with daemon(tmp_path, settings(port, remote.url, station()), start=False) as it:
+        in_the_way = it.state.with_name(f".{it.state.name}.new")
+        in_the_way.mkdir()
+        await it.start()
+        await booted(eye)
+        await eye.succeed("CP001/1/1", "plug-in")
+        assert len(it.log("state.save_failed", path=str(it.state))) == 1
+        in_the_way.rmdir()
+        await it.stop()
+        saved = orjson.loads(it.state.read_bytes())["stations"]["CP001"]
+        assert saved["evses"][0]["connectors"][0]["plugged"] is True

@@ -9,6 +9,11 @@ if TYPE_CHECKING:
     from ocppd.core.description import Tls
 
 
+# Both variables may be 0, and the repeats anything: seconds between two attempts, and doublings, at most.
+_SHORTEST = 0.1
+_MOST_DOUBLINGS = 16
+
+
 @dataclass(frozen=True, slots=True)
 class Backoff:
     """RetryBackOffWaitMinimum, RetryBackOffRandomRange (seconds) and RetryBackOffRepeatTimes."""
@@ -23,8 +28,8 @@ class Backoff:
         The base doubles with every failure, at most `repeats` times; the random part is drawn afresh
         (Part 4, 5.3).
         """
-        doublings = min(failures - 1, self.repeats)
-        return float(self.minimum * 2**doublings + self.random_range * chance)
+        doublings = min(failures - 1, self.repeats, _MOST_DOUBLINGS)
+        return max(_SHORTEST, float(self.minimum * 2**doublings) + self.random_range * chance)
 
 
 @dataclass(frozen=True, slots=True)

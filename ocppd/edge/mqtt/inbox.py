@@ -126,10 +126,16 @@ class Inbox:
             self._receive_command(self._who_asks(incoming, *found), incoming)
 
     def _receive_command(self, asked: _Asked, incoming: Incoming) -> None:
+        payload, unreadable = Payload(), None
+        try:
+            payload = parse(incoming.payload)
+        except CommandError as error:
+            unreadable = error
+        asked.request_id = _request_id(payload)
         try:
             self._refuse_untimely(asked, incoming)
-            payload = parse(incoming.payload)
-            asked.request_id = _request_id(payload)
+            if unreadable is not None:
+                raise unreadable
             if not self._is_double(asked, incoming):
                 self._run(asked, payload)
         except CommandError as error:
