@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le
 
-from ocppd.core import on, session, signing
+from ocppd.core import on, session
 from ocppd.core.errors import CommandError
 from ocppd.core.station import Done
 from ocppd.core.variables import boolean, decimal, integer, members, option, string
@@ -38,12 +38,20 @@ TELL_PUBLIC_KEY = option(
     ("Never", "OncePerTransaction", "EveryMeterValue"),
     mutability="ReadWrite",
 )
+
+
+def _public_key(st: Station, evse: int, _connector: int) -> str:
+    from ocppd.core import signing  # noqa: PLC0415 - 7 MB that a daemon whose meters do not sign can spare
+
+    return signing.public_key(int(st.evse(evse).meter.key, 16))
+
+
 PUBLIC_KEY = string(
     "FiscalMetering",
     "PublicKey",
     place="evse",
     supports_monitoring=False,
-    read=lambda st, evse, _c: signing.public_key(int(st.evse(evse).meter.key, 16)),
+    read=_public_key,
 )
 UPDATED_INTERVAL = integer(
     "SampledDataCtrlr", "TxUpdatedInterval", 60, mutability="ReadWrite", unit="s", minimum=0
@@ -83,6 +91,8 @@ def reading(st: Station, evse: int, measurands: Iterable[str], context: str) -> 
 
 def _signed(st: Station, evse: int, context: str) -> Payload:
     """The SignedMeterValueType of the register, for whoever charges."""
+    from ocppd.core import signing  # noqa: PLC0415 - see above
+
     place = st.evse(evse)
     tx, state = place.transaction, place.meter
     token = place.authorization.token if place.authorization else tx.token if tx else None
