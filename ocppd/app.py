@@ -16,7 +16,6 @@ from ocppd import __version__, blocks
 from ocppd.clock import RealClock
 from ocppd.daemon import Daemon
 from ocppd.edge import systemd
-from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target
 from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
 from ocppd.edge.tls import tls_context
@@ -26,6 +25,7 @@ from ocppd.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.state import State
+    from ocppd.edge.mqtt import Mqtt
 
 log = structlog.get_logger()
 
@@ -94,6 +94,8 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
     mqtt = settings.mqtt
     if not mqtt.enabled:
         return None
+    from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target  # noqa: PLC0415 - for those with a broker
+
     try:
         tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
     except LinkError as error:
@@ -156,7 +158,7 @@ def _spare_the_collector() -> None:
     """Leave the stations out of every garbage collection, and collect less often: they make no cycles."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(2_000, 20, 20)
+    gc.set_threshold(5_000, 20, 20)
 
 
 def _metrics(daemon: Daemon) -> AbstractContextManager[object]:

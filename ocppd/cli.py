@@ -12,7 +12,6 @@ import orjson
 import typer
 
 from ocppd import __version__, log
-from ocppd.edge.mqtt import TargetError, parse_target
 from ocppd.edge.store import StoreError
 from ocppd.settings import Settings, SettingsError, load
 
@@ -93,6 +92,7 @@ def send(
     Exit status: 0 where the answer is ok, 1 where it is not, 3 where nobody answers.
     """
     from ocppd.client import send_once
+    from ocppd.edge.mqtt import TargetError, parse_target
 
     settings = _load(config)
     try:

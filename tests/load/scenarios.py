@@ -100,16 +100,15 @@ async def transaction_events(scale: Scale) -> list[Row]:
     with TemporaryDirectory() as name:
         certificates = Path(name)
         _certify(certificates)
-        async with broker() as port:
-            variants = {
-                "R": partial(_charge, floor, setup, scale),
-                "plain": partial(_charge, ocppd, setup, scale),
-                "mirrored": partial(_charge, ocppd, replace(setup, broker=port), scale),
-                "at once": partial(_charge, ocppd, replace(setup, save_interval=0.0), scale),
-                "R, TLS": partial(_charge, floor, replace(setup, certificates=certificates), scale),
-                "TLS": partial(_charge, ocppd, replace(setup, certificates=certificates), scale),
-            }
-            found = await interleaved(scale.rounds, variants)
+        variants = {
+            "R": partial(_charge, floor, setup, scale),
+            "plain": partial(_charge, ocppd, setup, scale),
+            "mirrored": partial(_mirrored, _charge, setup, scale),
+            "at once": partial(_charge, ocppd, replace(setup, save_interval=0.0), scale),
+            "R, TLS": partial(_charge, floor, replace(setup, certificates=certificates), scale),
+            "TLS": partial(_charge, ocppd, replace(setup, certificates=certificates), scale),
+        }
+        found = await interleaved(scale.rounds, variants)
     scenario = f"TransactionEvent, N={scale.stations}, {found['plain']['rate']:.0f}/s"
     told = {
         "plain": ("without a broker", "R", 2.0),
@@ -147,13 +146,12 @@ def _certify(folder: Path) -> None:
 async def get_variables(scale: Scale) -> list[Row]:
     """A GetVariables for two variables comes in and is answered."""
     setup = Setup(stations=scale.stations)
-    async with broker() as port:
-        variants = {
-            "R": partial(_ask, floor, setup, scale),
-            "plain": partial(_ask, ocppd, setup, scale),
-            "mirrored": partial(_ask, ocppd, replace(setup, broker=port), scale),
-        }
-        found = await interleaved(scale.rounds, variants)
+    variants = {
+        "R": partial(_ask, floor, setup, scale),
+        "plain": partial(_ask, ocppd, setup, scale),
+        "mirrored": partial(_mirrored, _ask, setup, scale),
+    }
+    found = await interleaved(scale.rounds, variants)
     scenario = f"GetVariables, N={scale.stations}, {found['plain']['rate']:.0f}/s"
     bare = found["R"]["us"]
     return [
@@ -177,16 +175,15 @@ async def steady(scale: Scale) -> list[Row]:
     """Many stations that have nothing to tell but a heartbeat, and their memory."""
     setup = Setup(stations=scale.many, heartbeat_s=scale.heartbeat_s)
     few = replace(setup, stations=scale.stations)
-    async with broker() as port:
-        variants = {
-            "R": partial(_rest, floor, setup, scale),
-            "plain": partial(_rest, ocppd, setup, scale),
-            "mirrored": partial(_rest, ocppd, replace(setup, broker=port), scale),
-            "R, few": partial(_boot, floor, few),
-            "plain, few": partial(_boot, ocppd, few),
-            "mirrored, few": partial(_boot, ocppd, replace(few, broker=port)),
-        }
-        found = await interleaved(scale.rounds, variants)
+    variants = {
+        "R": partial(_rest, floor, setup, scale),
+        "plain": partial(_rest, ocppd, setup, scale),
+        "mirrored": partial(_mirrored, _rest, setup, scale),
+        "R, few": partial(_boot, floor, few),
+        "plain, few": partial(_boot, ocppd, few),
+        "mirrored, few": partial(_mirrored, _boot, few),
+    }
+    found = await interleaved(scale.rounds, variants)
 
     def further(variant: str) -> float:
         """KiB for each station more."""
@@ -334,6 +331,12 @@ async def _running(subjects: Subjects, setup: Setup) -> AsyncIterator[Subject]:
         async with subjects(setup, Path(folder)) as subject:
             await subject.reached("StatusNotification", setup.stations)
             yield subject
+
+
+async def _mirrored(measured: Callable[..., Awaitable[Numbers]], setup: Setup, *more: Scale) -> Numbers:
+    """The daemon with a broker of its own, on which nothing is left of a run before."""
+    async with broker() as port:
+        return await measured(ocppd, replace(setup, broker=port), *more)
 
 
 async def _each(
