@@ -65,8 +65,8 @@ class Saver:
             self.flush()
 
 
-def build(settings: Settings) -> tuple[Daemon, Saver]:
-    """Wire a daemon and load the last state.
+def build(settings: Settings, *, claims: bool = False) -> tuple[Daemon, Saver]:
+    """Wire a daemon and load the last state, which one that is to run also `claims` for itself.
 
     Raises:
         SettingsError: settings that do not describe a station, or a broker.
@@ -74,6 +74,8 @@ def build(settings: Settings) -> tuple[Daemon, Saver]:
     """
     clock = RealClock(settings.clock.rate)
     store = Store(settings.state.path)
+    if claims:
+        store.claim()
     saver = Saver(store, settings.state.save_interval)
     mqtt = _mqtt(settings, clock)
     fleet = Fleet(
@@ -130,7 +132,7 @@ async def run(
 
     `load` reads the settings anew on SIGHUP; `ready` is told when all stations have started.
     """
-    daemon, saver = build(settings)
+    daemon, saver = build(settings, claims=True)
     _spare_the_collector()
     stop, hangup = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hangup)

@@ -75,6 +75,7 @@ class Daemon:
         self._started = clock.time()
         self._links: dict[str, tuple[asyncio.Task[None], _Ear]] = {}
         self._conflicts: dict[str, str] = {}
+        self._orphans: dict[str, State] = {}
         self._handshakes = asyncio.Semaphore(_HANDSHAKES)
         self._group: asyncio.TaskGroup | None = None
 
@@ -100,6 +101,7 @@ class Daemon:
         for name, state in states.items():
             if state.configured:
                 log.warning("state.orphan", station=name, reason="it is no longer in the configuration")
+                self._orphans[name] = state
                 continue
             where = f"{self.settings.state.path}: stations.{name}.settings"
             values = {**state.settings, "id": name}
@@ -160,7 +162,8 @@ class Daemon:
         self.settings = settings
         for name, station in list(self.fleet.stations.items()):
             if station.state.configured and name not in wanted:
-                self._forget(name)
+                self._take_out(name)
+                self._orphans[name] = station.state  # it stays in the file, and counts if the station returns
         for name, description in wanted.items():
             present = self.fleet.stations.get(name)
             if present is None and name in self._conflicts:
@@ -169,7 +172,7 @@ class Daemon:
                 self._replace(description, present)
 
     def _replace(self, description: StationDescription, present: Station | None) -> None:
-        state, old = State(), None
+        state, old = self._orphans.pop(description.id, None) or State(), None
         if present is not None:
             state, old = present.state, self._dismiss(description.id)
         state.configured, state.settings = True, {}
@@ -198,12 +201,16 @@ class Daemon:
         log.info("station.added", station=station.id)
 
     def _forget(self, name: str) -> None:
-        """Let a station go for good; who waits for it is told."""
+        """Let a station go for good."""
+        self._take_out(name)
+        self._store.forget(name)
+
+    def _take_out(self, name: str) -> None:
+        """Let a station go; who waits for it is told."""
         station = self.fleet.stations[name]
         for key in list(station.state.requests):
             station.finish(key, CommandError("unknown_station", f"station {name!r} has been removed"))
         self._dismiss(name)
-        self._store.forget(name)
         self.fleet.traced.discard(name)
 
     def _dismiss(self, name: str) -> asyncio.Task[None]:

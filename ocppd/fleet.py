@@ -129,6 +129,7 @@ class Fleet:
         self._pending: list[tuple[Station, Outputs]] = []
         self._heap: list[tuple[float, str]] = []
         self._due: dict[str, float] = {}
+        self._broken: set[str] = set()
         self._next_key = int(clock.time() * 1000)
 
     # Stations
@@ -146,19 +147,21 @@ class Fleet:
     def add(self, description: StationDescription, state: State, seed: int) -> Station:
         """A station as `state` left it, fitted to what it is made of now. It does nothing before `start`."""
         states.fit(state, description.hardware, seed)
-        station = Station(description, state, self._handlers, self.model(description.hardware))
+        model = self.model(description.hardware)
+        model.check(state.variables)
+        station = Station(description, state, self._handlers, model)
         self.stations[description.id] = station
         return station
 
     def start(self, station: Station, link: Link, *, boots: bool) -> None:
         """Let it run, with its link; `boots` tells a power-up from going on where it stopped."""
         self._links[station.id] = link
-        station.start(self._clock.time(), boots=boots)
-        self._collect(station)
+        self._feed(station, lambda it: it.start(self._clock.time(), boots=boots))
 
     def remove(self, station: str) -> None:
         """Forget a station whose link has ended."""
         del self.stations[station]
+        self._broken.discard(station)
         self._links.pop(station, None)
         self._due.pop(station, None)
 
@@ -170,27 +173,30 @@ class Fleet:
 
     def endpoint(self, station: str) -> Endpoint:
         """Where the station connects to, as its variables stand."""
-        return self.stations[station].endpoint
+        it = self.stations[station]
+        try:
+            return it.endpoint
+        except Exception as error:
+            self._give_up(it, error)
+            raise ConnectionError("the station has failed") from error
 
     def connected(self, station: str, protocol: str) -> None:
         """The link is up."""
-        it = self.stations[station]
-        it.connected(self._clock.time(), protocol)
-        self._collect(it)
+        self._feed(self.stations[station], lambda it: it.connected(self._clock.time(), protocol))
 
     def received(self, station: str, text: str) -> None:
         """A frame has come."""
         it = self.stations[station]
         if station in self.traced:
             self._mirror.traced(station, "rx", text)
-        it.receive(self._clock.time(), text)
-        self._collect(it)
+        self._feed(it, lambda it: it.receive(self._clock.time(), text))
 
     def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
         """The link has gone, or could not be had."""
-        it = self.stations[station]
-        it.disconnected(self._clock.time(), reason, failures, retry_in)
-        self._collect(it)
+        self._feed(
+            self.stations[station],
+            lambda it: it.disconnected(self._clock.time(), reason, failures, retry_in),
+        )
 
     # Inputs: commands and time
 
@@ -218,14 +224,13 @@ class Fleet:
             raise CommandError("unknown_station", f"there is no station {request.station!r} here")
         bound = self.commands.bind(request.command, payload, station.state, evse, connector)
         request.evse, request.connector, request.warnings = bound.evse, bound.connector, bound.warnings
-        station.command(self._clock.time(), request, bound.arguments)
-        self._collect(station)
+        if station.id in self._broken:
+            raise CommandError("internal", "the station has failed: the daemon's log says why")
+        self._feed(station, lambda it: it.command(self._clock.time(), request, bound.arguments))
 
     def tell(self, station: str, name: str, **data: Any) -> None:
         """An event around a station that is none of its own doing."""
-        it = self.stations[station]
-        it.tell(self._clock.time(), name, data)
-        self._collect(it)
+        self._feed(self.stations[station], lambda it: it.tell(self._clock.time(), name, data))
 
     def run_due(self) -> None:
         """Wake every station whose time has come."""
@@ -237,8 +242,7 @@ class Fleet:
             del self._due[name]
             station = self.stations[name]
             if station.next_due is not None and station.next_due <= now:
-                station.wake(now)
-                self._collect(station)
+                self._feed(station, lambda it: it.wake(now))
             else:
                 self._watch(station)
 
@@ -246,6 +250,26 @@ class Fleet:
     def next_due(self) -> float | None:
         """When the next station wants to be woken, in epoch seconds; or earlier."""
         return self._heap[0][0] if self._heap else None
+
+    def _feed(self, station: Station, put: Callable[[Station], None]) -> None:
+        """Put one input in and collect what comes of it; a station that cannot take it is given up alone."""
+        if station.id in self._broken:
+            return
+        try:
+            put(station)
+        except Exception as error:  # noqa: BLE001 - whatever ails one station, the others must not notice
+            self._give_up(station, error)
+        else:
+            self._collect(station)
+
+    def _give_up(self, station: Station, error: Exception) -> None:
+        """A bug outside any handler: its state cannot be trusted, so it does nothing more in this run."""
+        log.error("station.broken", station=station.id, exc_info=error)
+        self._broken.add(station.id)
+        self._due.pop(station.id, None)
+        link = self._links.get(station.id)
+        if link is not None:
+            link.want(False)
 
     # Outputs
 

@@ -14,7 +14,9 @@ from collections.abc import Iterator
 from ocppd.core.state import Outbox, QueuedCall, State
 
 # A bound on memory: with more TransactionEvents than this waiting, every second Updated goes (E04.FR.07).
-MOST_TRANSACTION_EVENTS = 5000
+MOST_TRANSACTION_EVENTS = 1000
+# The same for all other calls: what would be one more is lost.
+MOST_CALLS = 200
 
 
 def put(outbox: Outbox, call: QueuedCall) -> None:
@@ -24,6 +26,48 @@ def put(outbox: Outbox, call: QueuedCall) -> None:
         outbox.queue.insert(place, call)
     else:
         outbox.queue.append(call)
+
+
+def repeats(outbox: Outbox, call: QueuedCall) -> bool:
+    """Whether `call` is a Heartbeat that one which waits already does for, as nobody waits for its answer."""
+    if call.action != "Heartbeat" or call.context or not call.checked:
+        return False
+    return any(
+        waiting.action == "Heartbeat" and waiting.checked and waiting.while_pending >= call.while_pending
+        for waiting in outbox.queue
+    )
+
+
+def has_room(outbox: Outbox, call: QueuedCall) -> bool:
+    """Whether `call` may wait here: a TransactionEvent always (see `thin`), any other up to a bound."""
+    if is_transaction_event(call) or not is_full(outbox):
+        return True
+    # Without a BootNotification nothing that waits would ever leave.
+    return call.action == "BootNotification" and call.action not in {it.action for it in outbox.queue}
+
+
+def is_full(outbox: Outbox) -> bool:
+    """Whether no more calls than those that wait may, TransactionEvents apart."""
+    return len(outbox.queue) >= MOST_CALLS and _others(outbox) >= MOST_CALLS
+
+
+def overflows_anew(outbox: Outbox) -> bool:
+    """Note that a call is lost; whether it is the first since the outbox was half empty or better."""
+    if outbox.overflowing:
+        return False
+    outbox.overflowing = True
+    return True
+
+
+def has_calmed(outbox: Outbox) -> None:
+    """Let the next overflow be a new one where there is room enough again."""
+    # Not before half of them are gone: at the bound, each answer makes room for one and the next is lost.
+    if outbox.overflowing and _others(outbox) <= MOST_CALLS // 2:
+        outbox.overflowing = False
+
+
+def _others(outbox: Outbox) -> int:
+    return sum(not is_transaction_event(call) for call in outbox.queue)
 
 
 def take(state: State, now: float) -> QueuedCall | None:
@@ -92,19 +136,26 @@ def connection_lost(outbox: Outbox) -> list[QueuedCall]:
 
 
 def thin(outbox: Outbox) -> int:
-    """Too many TransactionEvents wait: drop every second sample; returns how many went (E04.FR.07)."""
+    """Too many TransactionEvents wait: drop every second sample; returns how many went (E04.FR.07).
+
+    Where that is not enough, every second of the other Updated goes, too.
+    """
     if len(outbox.queue) <= MOST_TRANSACTION_EVENTS:
         return 0
     waiting = [call for call in outbox.queue if is_transaction_event(call)]
     if len(waiting) <= MOST_TRANSACTION_EVENTS:
         return 0
     updates = [call for call in waiting if _is_thinnable(call)]
-    gone = {id(call) for call in updates[::2]}
+    samples = [call for call in updates if call.payload["triggerReason"] == "MeterValuePeriodic"]
+    gone = {id(call) for call in samples[::2]}
+    if len(waiting) - len(gone) > MOST_TRANSACTION_EVENTS:
+        others = [call for call in updates if call.payload["triggerReason"] != "MeterValuePeriodic"]
+        gone |= {id(call) for call in others[::2]}
     outbox.queue = [call for call in outbox.queue if id(call) not in gone]
     outbox.dropped += len(gone)
     return len(gone)
 
 
 def _is_thinnable(call: QueuedCall) -> bool:
-    """Periodic samples only: an Updated with a token or a state tells what nothing else does."""
-    return call.payload.get("triggerReason") == "MeterValuePeriodic" and "idToken" not in call.payload
+    """Neither the start nor the end may go (E04.FR.08), and a token is told by nothing else."""
+    return call.payload["eventType"] == "Updated" and "idToken" not in call.payload

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+
+from annotated_types import Ge, Le
 
 if TYPE_CHECKING:
     from ocppd.core.description import Hardware
@@ -49,12 +51,12 @@ class Connector(Kept):
 class Car(Kept):
     """The car at an EVSE. It takes energy from `ready_at` on: None until it has been offered some."""
 
-    soc: float = 20.0
-    capacity_wh: float = 60_000.0
-    max_w: float = 11_000.0
-    max_a: float | None = None
-    phases: int = 3
-    ready_delay_s: float = 0.0
+    soc: Annotated[float, Ge(0), Le(100)] = 20.0
+    capacity_wh: Annotated[float, Ge(1), Le(1e8)] = 60_000.0
+    max_w: Annotated[float, Ge(1), Le(1e7)] = 11_000.0
+    max_a: Annotated[float, Ge(0)] | None = None
+    phases: Annotated[int, Ge(1), Le(3)] = 3
+    ready_delay_s: Annotated[float, Ge(0)] = 0.0
     ready_at: float | None = None
     suspended: bool = False
 

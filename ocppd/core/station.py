@@ -183,12 +183,16 @@ class Station:
             if self.state.timers.get(name, now + 1) > now:
                 continue  # a timer before it has moved or cancelled it
             del self.state.timers[name]
-            kind, *numbers = name.split(":")
-            self._cause = f"timer:{kind}"
-            if kind in self._handlers.timers:  # the state may be that of another version
-                self._guard(self._handlers.timers[kind], *map(int, numbers))
+            self._ring(name)
             self._react()
         self._end()
+
+    def _ring(self, name: str) -> None:
+        kind, *numbers = name.split(":")
+        self._cause = f"timer:{kind}"
+        handler = self._handlers.timers.get(kind)
+        if handler is not None and all(number.isdecimal() for number in numbers):
+            self._guard(handler, *map(int, numbers))  # else the state is that of another version
 
     def tell(self, now: float, name: str, data: dict[str, Any]) -> None:
         """Something that happened around the station, for whoever listens."""

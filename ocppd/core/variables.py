@@ -27,6 +27,8 @@ Reader = Callable[["Station", int, int], str | None]
 # A factory value or a limit that depends on the hardware at (hardware, EVSE, connector).
 FromHardware = Callable[["Hardware", int, int], str]
 
+_YEAR = 31_536_000
+_MAX_INTEGER = 2**31 - 1
 _INTEGER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
 _DECIMAL = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?", re.ASCII)
 
@@ -84,7 +86,8 @@ def boolean(component: str, name: str, default: bool | None = None, **more: Any)
 def integer(
     component: str, name: str, default: int | FromHardware | None = None, **more: Any
 ) -> Variable[int]:
-    """A whole number."""
+    """A whole number, within 32 bits; of seconds a year at most, so that every moment can be told."""
+    more.setdefault("maximum", _YEAR if more.get("unit") == "s" else _MAX_INTEGER)
     value = str(default) if isinstance(default, int) else default
     return Variable(component=component, name=name, parse=int, data_type="integer", default=value, **more)
 
@@ -248,6 +251,17 @@ class Model:
             )
             index.setdefault(place, {})[slot.variable.name.lower(), slot.variable.instance] = slot
         return cls(slots, index)
+
+    def check(self, values: Mapping[str, str]) -> None:
+        """Look at the values that a state file has, by their keys; those of no slot are left alone.
+
+        Raises:
+            ValueError: one that the slot would never have taken.
+        """
+        for key, value in values.items():
+            slot = self.slots.get(key.partition("#")[0])
+            if slot is not None and (refusal := slot.refusal(value)):
+                raise ValueError(f"variables: {key}: {refusal}: {_shown(slot, value)}")
 
     def find(self, component: Mapping[str, Any], variable: Mapping[str, Any]) -> Slot | str:
         """The slot of that ComponentType and VariableType, or `UnknownComponent` or `UnknownVariable`.

@@ -7,6 +7,7 @@ which a person may read and edit.
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -46,6 +47,25 @@ class Store:
         self._migrations = migrations
         self._written: dict[str, bytes] = {}
         self._failing = False
+        self._lock: int | None = None
+
+    def claim(self) -> None:
+        """Keep other daemons from the same states until this process ends, however it ends.
+
+        Raises:
+            StoreError: another daemon has them.
+        """
+        place = (
+            self._path / ".lock" if self._is_directory else self._path.with_name(f".{self._path.name}.lock")
+        )
+        try:
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._lock = os.open(place, os.O_WRONLY | os.O_CREAT, 0o600)
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreError(f"{self._path}: another ocppd uses it: give each its own state.path") from None
+        except OSError as error:
+            raise StoreError(f"{self._path}: cannot be written: {error.strerror}") from None
 
     def load(self) -> dict[str, State]:
         """Every station's state by identity; empty where nothing was written yet.
@@ -70,7 +90,11 @@ class Store:
         """
         changed = {}
         for name, state in states.items():
-            dump = _dump(state)
+            try:
+                dump = _dump(state)
+            except (TypeError, ValueError) as error:  # what no state should hold: the others are saved
+                log.error("state.unwritable", station=name, reason=str(error))  # noqa: TRY400
+                continue
             if dump != self._written.get(name):
                 changed[name] = dump
         if not changed:

@@ -668,6 +668,7 @@ def test_B07_FR_03_FR_07_an_item_has_its_value_and_its_characteristics(bench: Be
             "unit": "s",
             "dataType": "integer",
             "minLimit": 0,
+            "maxLimit": 31_536_000,
             "supportsMonitoring": True,
         },
     }

@@ -54,3 +54,10 @@ def test_what_is_no_rfc_3339_timestamp_is_none(text: str) -> None:
 @given(some.text())
 def test_no_text_makes_it_raise(text: str) -> None:
     assert parse_time(text) is None or "T" in text.upper()
+
+
+@pytest.mark.parametrize(
+    ("epoch", "text"), [(1e18, "9999-12-31T23:59:59.000Z"), (-5.0, "1970-01-01T00:00:00.000Z")]
+)
+def test_what_no_year_can_say_is_told_as_the_end(epoch: float, text: str) -> None:
+    assert format_time(epoch) == text

@@ -397,3 +397,21 @@ def test_whatever_a_station_has_been_through_comes_back_from_the_file(
     loaded = Store(tmp_path / "state.json").load()["CP001"]
     assert loaded == bench.state
     assert repr(loaded) == repr(bench.state), "a number has become another kind of number"
+
+
+def test_two_daemons_cannot_share_their_states(tmp_path: Path) -> None:
+    first, second = Store(tmp_path / "state.json"), Store(tmp_path / "state.json")
+    first.claim()
+    with pytest.raises(StoreError, match=r"state\.json: another ocppd uses it"):
+        second.claim()
+
+
+def test_the_lock_is_for_its_owners_eyes_only(tmp_path: Path) -> None:
+    Store(tmp_path / "state.json").claim()
+    assert (tmp_path / ".state.json.lock").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_place_that_cannot_be_written_is_named_at_once(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StoreError, match="cannot be written"):
+        Store(tmp_path / "file" / "state.json").claim()

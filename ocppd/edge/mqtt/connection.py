@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiomqtt
@@ -147,7 +147,8 @@ class Mqtt:
         now = self._clock.time()
         for station in dirty.values():
             if station.id in self._fleet.stations:
-                self._put(self._mirror.messages(station, now))
+                with _alone(station):
+                    self._put(self._mirror.messages(station, now))
 
     def _put(self, messages: Iterable[Message]) -> None:
         for it in messages:
@@ -431,18 +432,30 @@ class Mqtt:
             await self._clock.sleep(self._broker.meter_interval or 1.0)
             now = self._clock.time()
             for station in list(self._fleet.stations.values()):
-                for number, evse in station.evses():
-                    runs = evse.transaction is not None or evse.authorization is not None
-                    if not runs and not self._mirror.is_late(station, number):
-                        continue
-                    station.look(now)
-                    self._put(self._mirror.meter(station, number, now))
-                    self._put(self._mirror.running(station, number, now))
+                with _alone(station):
+                    self._show_running(station, now)
+
+    def _show_running(self, station: Station, now: float) -> None:
+        for number, evse in station.evses():
+            runs = evse.transaction is not None or evse.authorization is not None
+            if runs or self._mirror.is_late(station, number):
+                station.look(now)
+                self._put(self._mirror.meter(station, number, now))
+                self._put(self._mirror.running(station, number, now))
 
     async def _report_health(self) -> None:
         while True:
             self._outgoing.put(message(self._own("health"), self._host.health(), retain=True))
             await asyncio.sleep(self._pace.health)
+
+
+@contextmanager
+def _alone(station: Station) -> Iterator[None]:
+    """What cannot be shown of one station must not keep the others from being shown."""
+    try:
+        yield
+    except Exception as error:
+        log.error("station.bug", station=station.id, exc_info=error)  # noqa: TRY400
 
 
 async def _unsubscribe(client: aiomqtt.Client, filters: list[str]) -> None:
