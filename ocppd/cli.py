@@ -77,7 +77,7 @@ def check(config: Config = None) -> None:
     _show(settings, [station.description for station in daemon.fleet.stations.values()])
 
 
-@app.command()
+@app.command(context_settings={"ignore_unknown_options": True})  # so that -5 is a number
 def send(
     target: Annotated[
         str, typer.Argument(help="CP001, CP001/1, CP001/1/2, daemon, daemon/ID, group/NAME or all.")
@@ -89,17 +89,29 @@ def send(
 ) -> None:
     """Send one command to a running daemon and print the answer as JSON.
 
-    Exit status: 0 where the answer is ok, 1 where it is not, 3 where nobody answers.
+    Exit status: 0 where the answer is ok, 1 where it is not, 2 where the settings or the command line are
+    wrong, 3 where nobody answers or there is no connection to the broker.
     """
-    from ocppd.client import send_once
+    from ocppd.client import NoBrokerError, send_once
     from ocppd.edge.mqtt import TargetError, parse_target
+    from ocppd.edge.reasons import LinkError
 
+    for word in (target, command, argument):
+        if word.startswith("--"):
+            raise typer.BadParameter(f"No such option: {word}")
     settings = _load(config)
+    log.configure("error", "console")
     try:
         scope = parse_target(f"daemon/{settings.daemon.id}" if target == "daemon" else target)
     except TargetError as error:
         raise typer.BadParameter(str(error), param_hint="TARGET") from None
-    answer = asyncio.run(send_once(settings, scope, command, argument, timeout))
+    try:
+        answer = asyncio.run(send_once(settings, scope, command, argument, timeout))
+    except LinkError as error:
+        _refuse(LinkError(f"mqtt.{error}"))
+    except NoBrokerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
     if answer is None:
         typer.echo(f"nobody has answered at {settings.mqtt.host}:{settings.mqtt.port}", err=True)
         raise typer.Exit(3)

@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import aiomqtt
 import orjson
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
 
+from ocppd.core.errors import CommandError, OcppdError
 from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic
+from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
 from ocppd.edge.tls import tls_context
+from ocppd.payload import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,45 +26,129 @@ if TYPE_CHECKING:
     from ocppd.settings import Settings
 
 
+class NoBrokerError(OcppdError):
+    """The broker cannot be reached, refuses us, or has gone; in words for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """Who waits for an answer, and how it is told from those that others wait for on the same topic."""
+
+    topic: str
+    request_id: str | None
+    correlation: bytes | None
+    future: asyncio.Future[dict[str, Any]]
+
+    def is_meant(self, topic: str, answer: dict[str, Any], correlation: bytes | None) -> bool:
+        """Whether this answer is the one."""
+        if self.future.done() or topic != self.topic or answer.get("request_id") != self.request_id:
+            return False
+        return self.request_id is not None or correlation == self.correlation
+
+
 class Client:
     """A connection to the broker of a running daemon; see `connect`."""
 
-    def __init__(self, mqtt: aiomqtt.Client, base: str) -> None:
+    def __init__(self, mqtt: aiomqtt.Client, base: str, *, speaks_5: bool = False) -> None:
         self._mqtt = mqtt
         self._base = base
-        self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
+        self._speaks_5 = speaks_5
+        self._waiting: list[_Waiting] = []
+        self._lost: Exception | None = None
 
     async def send(
         self, scope: Scope, command: str, argument: str | dict[str, Any] = "", *, timeout_s: float = 35.0
     ) -> dict[str, Any]:
         """The answer to a command, as the MQTT API has it. `argument` is bare text or a JSON object.
 
+        A JSON object, or nothing, gets a `request_id` where it has none, and its own answer is told by that.
+        Bare text cannot have one: MQTT 5 marks it with CorrelationData, and with 3.1.1 the first answer on
+        the topic counts that bears nobody's `request_id`.
+
         Raises:
             TimeoutError: nobody has answered; no daemon, or none that has this station.
+            aiomqtt.MqttError: the connection has gone.
         """
         name = command_name(command)
-        topic = response_topic(self._base, scope, name)
+        payload, request_id = _marked(argument)
+        correlation = uuid4().bytes if self._speaks_5 and request_id is None else None
+        topic, future = response_topic(self._base, scope, name), asyncio.get_running_loop().create_future()
         await self._mqtt.subscribe(topic, qos=1)
-        future = self._waiting[topic] = asyncio.get_running_loop().create_future()
-        payload = orjson.dumps(argument) if isinstance(argument, dict) else argument.encode()
-        await self._mqtt.publish(command_topic(self._base, scope, name), payload, qos=1)
-        async with asyncio.timeout(timeout_s):
-            answer: dict[str, Any] = await future
+        if self._lost is not None:
+            raise self._lost
+        waiting = _Waiting(topic, request_id, correlation, future)
+        self._waiting.append(waiting)
+        try:
+            properties = _properties(correlation)
+            where = command_topic(self._base, scope, name)
+            async with asyncio.timeout(timeout_s):
+                await self._mqtt.publish(where, payload, qos=1, properties=properties)
+                answer: dict[str, Any] = await future
+        finally:
+            self._waiting.remove(waiting)
+            future.cancel()
         return answer
 
     async def listen(self, heard: Callable[[str, bytes], None]) -> None:
         """Hand every message to `heard`, and answers to whoever waits for them; until the connection goes."""
-        async for message in self._mqtt.messages:
-            topic = message.topic.value
-            payload = message.payload if isinstance(message.payload, bytes) else b""
-            future = self._waiting.pop(topic, None)
-            if future is not None and not future.done():
-                future.set_result(orjson.loads(payload))
-            heard(topic, payload)
+        try:
+            async for message in self._mqtt.messages:
+                self._take(message)
+                heard(message.topic.value, content(message))
+        except Exception as error:
+            self._lost = error
+            for waiting in self._waiting:
+                if not waiting.future.done():
+                    waiting.future.set_exception(error)
+            if not isinstance(error, aiomqtt.MqttError):
+                raise
+
+    def _take(self, message: aiomqtt.Message) -> None:
+        topic = message.topic.value
+        if message.retain or all(topic != waiting.topic for waiting in self._waiting):
+            return
+        try:
+            answer = orjson.loads(content(message))
+        except orjson.JSONDecodeError:
+            return  # of somebody who is no daemon
+        correlation = getattr(message.properties, "CorrelationData", None)
+        for waiting in self._waiting:
+            if isinstance(answer, dict) and waiting.is_meant(topic, answer, correlation):
+                waiting.future.set_result(answer)
+                return
 
     async def watch(self) -> None:
         """Have everything under the base topic handed to `listen`."""
         await self._mqtt.subscribe(f"{self._base}/v1/#", qos=1)
+
+
+def _marked(argument: str | dict[str, Any]) -> tuple[bytes, str | None]:
+    """The payload, and the `request_id` that its answer will bear."""
+    fields = argument if isinstance(argument, dict) else _fields(argument)
+    if fields is None:
+        return str(argument).encode(), None
+    fields = {"request_id": uuid4().hex} | fields
+    said = fields["request_id"]
+    return orjson.dumps(fields), said if isinstance(said, str) else None
+
+
+def _fields(text: str) -> dict[str, Any] | None:
+    """The JSON object in `text`, an empty one where there is no argument at all, None where it is bare."""
+    try:
+        payload = parse(text.encode())
+    except CommandError:
+        return None  # what is wrong with it is the daemon's to say
+    if payload.text is None and payload.fields is None:
+        return {}
+    return payload.fields
+
+
+def _properties(correlation: bytes | None) -> Properties | None:
+    if correlation is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has no hints
+    properties.CorrelationData = correlation
+    return properties
 
 
 @asynccontextmanager
@@ -75,25 +165,55 @@ async def connect(
     Raises:
         aiomqtt.MqttError: the broker cannot be reached.
     """
-    async with aiomqtt.Client(host, port, identifier=f"ocppd-client-{uuid4().hex[:8]}", **options) as mqtt:
-        client = Client(mqtt, base)
-        listener = asyncio.create_task(client.listen(heard), name="client-listen")
-        try:
+    speaks_5 = options.get("protocol") is aiomqtt.ProtocolVersion.V5
+    async with aiomqtt.Client(host, port, identifier=_identifier(), **options) as mqtt:
+        async with _listening(Client(mqtt, base, speaks_5=speaks_5), heard) as client:
             yield client
-        finally:
-            listener.cancel()
-            await asyncio.wait([listener])
+
+
+@asynccontextmanager
+async def _listening(client: Client, heard: Callable[[str, bytes], None]) -> AsyncIterator[Client]:
+    listener = asyncio.create_task(client.listen(heard), name="client-listen")
+    try:
+        yield client
+    finally:
+        listener.cancel()
+        await asyncio.wait([listener])
+
+
+def _identifier() -> str:
+    return f"ocppd-client-{uuid4().hex[:8]}"
 
 
 async def send_once(
     settings: Settings, scope: Scope, command: str, argument: str, timeout_s: float
 ) -> dict[str, Any] | None:
-    """The answer to one command, over the broker of the settings; None where nobody has answered."""
+    """The answer to one command, over the broker of the settings; None where nobody has answered.
+
+    Raises:
+        LinkError: a file of `mqtt.tls` cannot be used.
+        NoBrokerError: there is no connection to the broker, or it was lost.
+    """
     mqtt = settings.mqtt
     tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
-    access: dict[str, Any] = {"username": mqtt.username, "password": mqtt.secret(), "tls_context": tls}
-    try:
-        async with connect(mqtt.host, mqtt.port, base=mqtt.base_topic, **access) as client:
-            return await client.send(scope, command, argument, timeout_s=timeout_s)
-    except (TimeoutError, aiomqtt.MqttError, OSError):
-        return None
+    broker = Broker(mqtt.host, mqtt.port, mqtt.username, mqtt.secret(), tls)
+    wire = Wire(broker, Pace())
+    while True:
+        try:
+            async with wire.client(_identifier()) as connection:
+                wire.settle(connection)
+                client = Client(connection, mqtt.base_topic, speaks_5=wire.protocol == "V5")
+                async with _listening(client, lambda _topic, _payload: None):
+                    return await client.send(scope, command, argument, timeout_s=timeout_s)
+        except TimeoutError:
+            return None
+        except (aiomqtt.MqttError, OSError) as error:
+            if not wire.falls_back(error):
+                raise NoBrokerError(f"broker {broker.where}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    """Without the numbers, and without the library's own words for them where the broker has said why."""
+    if isinstance(error, aiomqtt.MqttCodeError):
+        return str(error.args[0]) if error.args else str(error).partition("] ")[2]
+    return str(error)

@@ -43,6 +43,8 @@ UNSUPPORTED = frozenset(
 # Keys of a JSON object that belong to the asking, not to the command.
 META = frozenset({"request_id", "wait", "timeout_s", "evse", "connector", "sent_at", "expires_s", "spread_s"})
 _LONGEST_WAIT = 3600
+# From wide to narrow.
+_SCOPES = ("station", "evse", "connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,11 @@ class Command:
         _, *rest = inspect.signature(handler).parameters.values()
         places = {it.name: it.default is it.empty for it in rest if it.name in ("evse", "connector")}
         return cls(name, handler, places, {it.name: it for it in rest if it.name not in places}, hints)
+
+    @property
+    def scope(self) -> str:
+        """The narrowest place that it applies to: connector, evse or station."""
+        return next((place for place in ("connector", "evse") if place in self.places), "station")
 
     @cached_property
     def primary(self) -> str | None:
@@ -193,15 +200,24 @@ class Commands:
         JSON object, or is the only one there.
 
         Raises:
-            CommandError: what is missing, wrong, unknown or ambiguous.
+            CommandError: what is missing, wrong, unknown, ambiguous or not for such a topic.
         """
         command = self.find(name)
+        _refuse_narrower(command, evse, connector)
         place = _Place.of(payload, evse, connector)
         place.resolve(command, state)
         arguments, warnings = command.bind(payload)
         numbers = {"evse": place.evse, "connector": place.connector}
         arguments |= {key: numbers[key] for key in command.places}
         return Bound(arguments, place.evse, place.connector, warnings)
+
+
+def _refuse_narrower(command: Command, evse: int | None, connector: int | None) -> None:
+    """A topic narrower than its command: whom a broker lets command a connector must not reset the station."""
+    given = "connector" if connector is not None else "evse" if evse is not None else "station"
+    if _SCOPES.index(given) > _SCOPES.index(command.scope):
+        text = f"{command.name} is for the scope {command.scope}, this topic is of the scope {given}"
+        raise CommandError("not_allowed", text)
 
 
 @dataclass(slots=True)

@@ -187,6 +187,7 @@ class Fleet:
     def received(self, station: str, text: str) -> None:
         """A frame has come."""
         it = self.stations[station]
+        log.debug("ocpp.received", station=station, frame=_headline(text))
         if station in self.traced:
             self._mirror.traced(station, "rx", text)
         self._feed(it, lambda it: it.receive(self._clock.time(), text))
@@ -303,7 +304,7 @@ class Fleet:
         link = self._links.get(station.id)
         if link is not None:
             for frame in out.frames:
-                lines.debug("ocpp.sent", station=station.id, frame=frame.split(",", 3)[:3])
+                lines.debug("ocpp.sent", station=station.id, frame=_headline(frame))
                 if station.id in self.traced:
                     self._mirror.traced(station.id, "tx", frame)
                 link.send(frame)
@@ -317,6 +318,12 @@ class Fleet:
         for answer in out.answers:
             self._mirror.answered(answer)
         self._mirror.changed(station)
+
+
+def _headline(frame: str) -> list[str]:
+    """Type, id and, of a call, action: what may stand in a log of a frame, without its payload."""
+    parts = frame[:120].split(",", 3)
+    return parts[: 3 if parts[0] == "[2" else 2]
 
 
 def _obey(link: Link, order: Order) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
-import re
-from typing import Any
+import types
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from ocppd import blocks, daemon_commands
 from ocppd.commands import Command, Commands
 from ocppd.core.on import Handlers
+
+_WORDS = {str: "text", int: "whole number", float: "number", bool: "ON/OFF", list: "list", dict: "object"}
 
 
 def command_reference() -> str:
@@ -39,12 +41,28 @@ def _argument(command: Command, parameter: inspect.Parameter) -> str:
     kind = _type(command.types[parameter.name])
     if parameter.default is parameter.empty:
         return f"<{parameter.name}: {kind}>"
-    default = "" if parameter.default is None else f" = {parameter.default}"
+    default = f" = {_word(parameter.default)}" if parameter.default not in (None, "") else ""
     return f"[{parameter.name}: {kind}{default}]"
 
 
+def _word(value: object) -> str:
+    return ("ON" if value else "OFF") if isinstance(value, bool) else str(value)
+
+
 def _type(hint: Any) -> str:
-    text = hint.__name__ if isinstance(hint, type) else str(hint)
-    text = re.sub(r"typing\.|ocppd\.[\w.]+\.", "", text)
-    text = re.sub(r"Annotated\[(\w+)[^\]]*\]", r"\1", text)
-    return re.sub(r"Optional\[(\w+)\]", r"\1", text).replace(" | None", "")
+    """In plain words: a person reads it who may not know Python."""
+    if get_origin(hint) is Annotated:
+        return _type(get_args(hint)[0])
+    if get_origin(hint) is Literal:
+        return f"one of {' '.join(map(str, get_args(hint)))}"
+    if get_origin(hint) in (Union, types.UnionType):
+        members = [member for member in get_args(hint) if member is not type(None)]
+        if bool in members:
+            return "ON/OFF/TOGGLE"
+        words = (str(get_args(it)[0]) if _is_word(it) else _type(it) for it in members)
+        return " or ".join(words)
+    return _WORDS.get(get_origin(hint) or hint, "object")
+
+
+def _is_word(hint: Any) -> bool:
+    return get_origin(hint) is Literal and len(get_args(hint)) == 1

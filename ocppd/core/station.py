@@ -170,7 +170,14 @@ class Station:
             self._out.answers.append(Answer(request, error=error))
         except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
             self._out.bugs.append(error)
-            self._out.answers.append(Answer(request, error=CommandError("internal", repr(error))))
+            self._out.answers.append(
+                Answer(
+                    request,
+                    error=CommandError(
+                        "internal", "the station failed to do this: the daemon's log says why"
+                    ),
+                )
+            )
         else:
             self._keep_or_answer(request, outcome)
         self._end()

@@ -13,12 +13,14 @@ import orjson
 import typer
 
 from ocppd.app import run as run_daemon
+from ocppd.blocks import handlers
 from ocppd.blocks.j_meter_values import ENERGY
 from ocppd.client import Client, connect
+from ocppd.commands import Commands
 from ocppd.demo.broker import BrokerError, broker
 from ocppd.demo.csms import Message, csms
 from ocppd.edge.mqtt import TargetError, parse_target
-from ocppd.edge.mqtt.topics import command_topic
+from ocppd.edge.mqtt.topics import command_name, command_topic
 from ocppd.settings import Settings
 
 if TYPE_CHECKING:
@@ -134,8 +136,9 @@ async def _prompt(client: Client, port: int) -> None:
 async def _typed(client: Client, line: str) -> None:
     """`[TARGET] COMMAND [ARGUMENT]`: the target is what starts with the station's name."""
     first, _, rest = line.partition(" ")
-    target, line = (first, rest) if first.split("/")[0] == STATION else (_TARGET, line)
+    named, line = (first, rest) if first.split("/")[0] == STATION else (None, line)
     command, _, argument = line.partition(" ")
+    target = named or _default_target(command)
     if not command:
         typer.echo("which command? help shows some")
         return
@@ -143,6 +146,13 @@ async def _typed(client: Client, line: str) -> None:
         await _send(client, target, command, argument.strip())
     except TargetError as error:
         typer.echo(str(error))
+
+
+def _default_target(command: str) -> str:
+    """The connector, its EVSE or the station: what the command is for."""
+    known = Commands(handlers()).by_name.get(command_name(command))
+    targets = {"station": STATION, "evse": f"{STATION}/1", "connector": _TARGET}
+    return targets[known.scope] if known is not None else _TARGET
 
 
 async def _send(client: Client, target: str, command: str, argument: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +19,14 @@ from ocppd.core.times import format_time
 from ocppd.edge.mqtt.doorman import Doorman, refuse_expired
 from ocppd.edge.mqtt.inputs import Input
 from ocppd.edge.mqtt.outgoing import Message
-from ocppd.edge.mqtt.topics import Scope, allowed_response_topic, parse_command, response_topic
+from ocppd.edge.mqtt.topics import (
+    OddCommand,
+    Scope,
+    allowed_response_topic,
+    parse_command,
+    parse_odd_command,
+    response_topic,
+)
 from ocppd.payload import Payload, is_release, parse, switch
 
 if TYPE_CHECKING:
@@ -120,7 +127,9 @@ class Inbox:
     def receive(self, incoming: Incoming) -> None:
         """Run the command in `incoming`; what is none, brokers send that too, is not ours to judge."""
         found = parse_command(self._base, incoming.topic)
-        if found is None:
+        if found is None and (odd := parse_odd_command(self._base, incoming.topic)) is not None:
+            self._refuse_odd(odd, incoming)
+        elif found is None:
             self._receive_foreign(incoming)
         elif incoming.payload or not incoming.retain:
             self._receive_command(self._who_asks(incoming, *found), incoming)
@@ -141,6 +150,15 @@ class Inbox:
         except CommandError as error:
             self._refuse(asked, error)
 
+    def _refuse_odd(self, odd: OddCommand, incoming: Incoming) -> None:
+        """A command of a station of ours that cannot be one: it is answered all the same."""
+        if odd.scope.name not in self._fleet.stations or (incoming.retain and not incoming.payload):
+            return
+        asked = self._asked_on(odd.response_topic, incoming, odd.scope, odd.command)
+        with suppress(CommandError):
+            asked.request_id = _request_id(parse(incoming.payload))
+        self._refuse(asked, CommandError(odd.code, odd.message))
+
     def _receive_foreign(self, incoming: Incoming) -> None:
         """A message of `mqtt.inputs`; a retained one tells of the past."""
         for source in () if incoming.retain else self._inputs:
@@ -150,7 +168,9 @@ class Inbox:
                 self._receive_command(asked, Incoming(incoming.topic, payload))
 
     def _who_asks(self, incoming: Incoming, scope: Scope, command: str) -> _Asked:
-        topic = response_topic(self._base, scope, command)
+        return self._asked_on(response_topic(self._base, scope, command), incoming, scope, command)
+
+    def _asked_on(self, topic: str, incoming: Incoming, scope: Scope, command: str) -> _Asked:
         asked = _Asked(scope, command, self._clock.time(), topic, correlation=incoming.correlation)
         reply_to = incoming.response_topic
         if reply_to is None or reply_to == topic:
@@ -286,12 +306,25 @@ class Inbox:
                 waits.ok += 1
             self._gather(waits)
             return
+        self._tell_station(answer)
         place = {"evse": request.evse, "connector": request.connector}
         known_place = {key: number for key, number in place.items() if number is not None}
         if answer.error is not None:
             self._tell(waits, known_place | _error(answer.error))
         elif answer.done is not None:
             self._tell(waits, known_place | _outcome(answer.done) | {"warnings": request.warnings})
+
+    def _tell_station(self, answer: Answer) -> None:
+        """An event of the command that was run; what it was given, which may be a token, stays out of it."""
+        request, done, error = answer.request, answer.done, answer.error
+        if request.station not in self._fleet.stations or (done is None and error is None):
+            return
+        place = {"evse": request.evse, "connector": request.connector}
+        said: dict[str, Any] = {key: number for key, number in place.items() if number is not None}
+        said |= {"command": request.command, "ok": error is None, "changed": bool(done and done.changed)}
+        if error is not None:
+            said["error"] = error.code
+        self._fleet.tell(request.station, "command", **said)
 
     def _of_the_last_run(self, request: Request) -> _Asked:
         scope = Scope("station", request.station)

@@ -71,6 +71,28 @@ class Scope:
                 return ("station", encode(self.name), "evse", evse, "connector", connector)
 
 
+@dataclass(frozen=True, slots=True)
+class OddCommand:
+    """A topic like a command's whose EVSE, connector or name is none; `scope` is the station."""
+
+    scope: Scope
+    command: str
+    response_topic: str
+    code: str
+
+    @property
+    def message(self) -> str:
+        """What is wrong, for people."""
+        return _ODD[self.code]
+
+
+_ODD: Final[Mapping[str, str]] = {
+    "unknown_evse": "EVSEs are numbered 1, 2, 3 and so on",
+    "unknown_connector": "connectors are numbered 1, 2, 3 and so on",
+    "unknown_command": "names of commands are letters, digits and - at most 64",
+}
+
+
 class TargetError(ValueError):
     """A target that is none, in words for people."""
 
@@ -139,6 +161,35 @@ def parse_command(base: str, topic: str) -> tuple[Scope, str] | None:
         case (scope, ["cmd", name]) if _COMMAND.fullmatch(name):
             return scope, command_name(name)
     return None
+
+
+def parse_odd_command(base: str, topic: str) -> OddCommand | None:
+    """Read a topic that asks a station for what can be none of its commands, and can be answered.
+
+    None where `parse_command` reads it, where the station's level is not ours, and where no answer can be
+    published beside it.
+    """
+    if parse_command(base, topic) is not None or not topic.startswith(f"{base}/v1/station/"):
+        return None
+    head, _, name = topic.rpartition("/cmd/")
+    answer = f"{head}/response/{name}"
+    if not head or not name or any(refuses(answer) for _, refuses in _REFUSALS):
+        return None
+    match head.removeprefix(f"{base}/v1/").split("/"):
+        case ["station", level, *places] if (station := decode(level)) is not None:
+            scope = Scope("station", station)
+        case _:
+            return None
+    match places:
+        case ["evse", evse, *_] if len(places) in (2, 4) and not _NUMBER.fullmatch(evse):
+            code = "unknown_evse"
+        case ["evse", _, "connector", connector] if not _NUMBER.fullmatch(connector):
+            code = "unknown_connector"
+        case [] | ["evse", _] | ["evse", _, "connector", _]:
+            code = "unknown_command"
+        case _:
+            return None
+    return OddCommand(scope, command_name(name), answer, code)
 
 
 def parse_state(base: str, topic: str) -> tuple[Scope, str] | None:
