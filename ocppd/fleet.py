@@ -187,7 +187,6 @@ class Fleet:
     def received(self, station: str, text: str) -> None:
         """A frame has come."""
         it = self.stations[station]
-        log.debug("ocpp.received", station=station, frame=_headline(text))
         if station in self.traced:
             self._mirror.traced(station, "rx", text)
         self._feed(it, lambda it: it.receive(self._clock.time(), text))

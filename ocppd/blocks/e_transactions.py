@@ -38,6 +38,9 @@ STOP_ON_UNPLUG = boolean("TxCtrlr", "StopTxOnEVSideDisconnect", True)
 BEFORE_ACCEPTED = boolean("TxCtrlr", "TxBeforeAcceptedEnabled", False, mutability="ReadWrite")
 UNLOCK_ON_UNPLUG = boolean("OCPPCommCtrlr", "UnlockOnEVSideDisconnect", True)
 
+# A bound on the Ended message, which would grow for as long as a transaction runs (E06.FR.12).
+MOST_SAMPLES = 200
+
 
 # What happens at an EVSE
 
@@ -304,6 +307,8 @@ _STOPPED_REASONS = frozenset(
 @on.reply("TransactionEvent")
 def event_answered(st: Station, call: QueuedCall, response: Payload) -> None:
     """A token that the CSMS does not accept after all is handled as E05 says."""
+    if not _is_there(st, call):
+        return
     info = response.get("idTokenInfo")
     place = st.evse(call.context["evse"])
     if info is None or place.authorization is None:
@@ -325,7 +330,12 @@ def event_given_up(st: Station, call: QueuedCall, failure: CallError) -> None:
     """All attempts have failed: go on with the next (E13.FR.04)."""
     tx = call.payload["transactionInfo"]["transactionId"]
     text = f"the CSMS never took event {call.payload['seqNo']} of transaction {tx}: {failure}"
-    st.emit("warning", call.context["evse"], message=text)
+    st.emit("warning", call.context["evse"] if _is_there(st, call) else 0, message=text)
+
+
+def _is_there(st: Station, call: QueuedCall) -> bool:
+    """Whether the EVSE of that event still is: the hardware may have changed while it waited."""
+    return call.context["evse"] <= len(st.state.evses)  # type: ignore[no-any-return]
 
 
 @on.call("GetTransactionStatus")
@@ -367,6 +377,8 @@ def ended_sample(st: Station, evse: int) -> None:
     tx = st.evse(evse).transaction
     if tx is not None:
         _arm(st, f"ended_sample:{evse}", tx, st.get(meter.ENDED_INTERVAL))
+        if len(tx.samples) >= MOST_SAMPLES:
+            del tx.samples[1::2]  # E06.FR.13: those between, and neither begin nor end
         tx.samples += meter.reading(st, evse, st.get(meter.ENDED_MEASURANDS), "Sample.Periodic")
 
 

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ocppd.blocks import b_provisioning, c_authorization, e_transactions, g_availability, j_meter_values
-from ocppd.core import on
+from ocppd.core import on, outbox
 from ocppd.core.errors import CommandError
 from ocppd.core.station import Done
 from ocppd.core.variables import boolean
@@ -127,7 +127,7 @@ def trigger_message(st: Station, request: Payload) -> Payload:
         return {"status": "NotImplemented"}  # F06.FR.08
     place = request.get("evse", {})
     sends = list(_TRIGGERS[wanted](st, place.get("id"), place.get("connectorId")))
-    if not sends:
+    if not sends or outbox.is_full(st.state.outbox):
         return {"status": "Rejected"}
     for send in sends:
         send()

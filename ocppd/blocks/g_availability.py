@@ -24,6 +24,16 @@ if TYPE_CHECKING:
 
 Switch = bool | Literal["toggle"]
 
+# What a car may be: beyond these, its charging could not be computed.
+Percent = Annotated[float, Ge(0), Le(100)]
+Capacity = Annotated[float, Ge(1), Le(1e8)]
+Current = Annotated[float, Ge(0), Le(1e5)]
+Phases = Annotated[int, Ge(1), Le(3)]
+Power = Annotated[float, Ge(1), Le(1e7)]
+
+MOST_FAULTS = 20  # of one connector: codes of one's own would have no end
+_OFF = frozenset({"off", "0", "false", "no"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ev:
@@ -32,12 +42,12 @@ class Ev:
     # A misspelt key is an error, not a usual car.
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
-    soc: Annotated[float, Ge(0), Le(100)] | None = None
-    capacity_wh: Annotated[float, Gt(0)] | None = None
-    max_a: Annotated[float, Ge(0)] | None = None
-    phases: Annotated[int, Ge(1), Le(3)] | None = None
-    max_w: Annotated[float, Gt(0)] | None = None
-    ready_delay_s: Annotated[float, Ge(0)] | None = None
+    soc: Percent | None = None
+    capacity_wh: Capacity | None = None
+    max_a: Current | None = None
+    phases: Phases | None = None
+    max_w: Power | None = None
+    ready_delay_s: Annotated[float, Ge(0), Le(1e6)] | None = None
 
 
 # Cables
@@ -142,7 +152,7 @@ def fault(
 
     A code of one's own needs the `component` that has the fault. After `for_s` seconds it heals.
     """
-    if code.casefold() == "off":
+    if code.casefold() in _OFF:
         return clear_fault(st, evse, connector)
     found = _fault(code, component)
     found.severity, found.info = severity, info
@@ -150,6 +160,8 @@ def fault(
     state = st.connector(evse, connector)
     if any(other.code == found.code for other in state.faults):
         return UNCHANGED
+    if len(state.faults) >= MOST_FAULTS:
+        raise CommandError("invalid_state", f"the connector has {MOST_FAULTS} faults already")
     state.faults.append(found)
     _arm_healing(st, evse, connector, state)
     report_statuses(st)
@@ -268,8 +280,10 @@ def _notify(st: Station, evse: int, connector: int, status: str, **how: Any) -> 
 @on.failed("StatusNotification")
 def not_told(st: Station, call: QueuedCall, failure: CallError) -> None:
     """A status that was never sent is still to be told."""
-    if failure.code == "NotSent":
-        st.connector(call.payload["evseId"], call.payload["connectorId"]).reported = None
+    evse, connector = call.payload["evseId"], call.payload["connectorId"]
+    # The hardware may have changed while it waited.
+    if failure.code == "NotSent" and _exists(st, evse, connector):
+        st.connector(evse, connector).reported = None
 
 
 def notify_status(st: Station, evse: int, connector: int) -> None:

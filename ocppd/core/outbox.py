@@ -21,6 +21,9 @@ MOST_CALLS = 200
 
 def put(outbox: Outbox, call: QueuedCall) -> None:
     """Queue `call`: behind all others, or, where it is to be `first`, behind the other first ones only."""
+    # At the bound itself each answer makes room for one and the next is lost: that is one overflow.
+    if outbox.overflowing and _others(outbox) <= MOST_CALLS // 2:
+        outbox.overflowing = False
     if call.first:
         place = next((n for n, waiting in enumerate(outbox.queue) if not waiting.first), len(outbox.queue))
         outbox.queue.insert(place, call)
@@ -57,13 +60,6 @@ def overflows_anew(outbox: Outbox) -> bool:
         return False
     outbox.overflowing = True
     return True
-
-
-def has_calmed(outbox: Outbox) -> None:
-    """Let the next overflow be a new one where there is room enough again."""
-    # Not before half of them are gone: at the bound, each answer makes room for one and the next is lost.
-    if outbox.overflowing and _others(outbox) <= MOST_CALLS // 2:
-        outbox.overflowing = False
 
 
 def _others(outbox: Outbox) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
+from ocppd.core.times import format_time
+
 if TYPE_CHECKING:
     from ocppd.core.description import Hardware
 
@@ -149,12 +151,16 @@ class QueuedCall(Kept):
 
 @dataclass(slots=True)
 class Outbox(Kept):
-    """The calls that wait, in order, and the one that is out (Part 4, 4.1.1)."""
+    """The calls that wait, in order, and the one that is out (Part 4, 4.1.1).
+
+    `overflowing` is that some were lost for want of room, and that this has been told.
+    """
 
     queue: list[QueuedCall] = field(default_factory=list)
     in_flight: QueuedCall | None = None
     next_id: int = 1
     dropped: int = 0
+    overflowing: bool = False
 
 
 @dataclass(slots=True)
@@ -250,8 +256,10 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
     """Give `state` the EVSEs and connectors that `hardware` has, and an identity of its own where it is new.
 
     What the hardware has no longer is forgotten; what it has more starts as factory-new. `seed` is where
-    all chance of a new station comes from.
+    all chance of a new station comes from. A transaction of an EVSE that is gone ends with a TransactionEvent
+    for the CSMS, at the last moment the station knows of, but with no event for those who listen.
     """
+    gone = list(enumerate(state.evses, start=1))[len(hardware.evses) :]
     del state.evses[len(hardware.evses) :]
     state.evses += [Evse() for _ in range(len(hardware.evses) - len(state.evses))]
     for evse, description in zip(state.evses, hardware.evses, strict=True):
@@ -264,3 +272,57 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
         if not evse.meter.key:
             draw = Random(state.seed)  # noqa: S311 - a simulation, not a secret
             state.seed, evse.meter.key = draw.getrandbits(64), f"{draw.getrandbits(256):064x}"
+    for number, evse in gone:
+        if evse.transaction is not None:
+            _end_for_good(state, number, evse, evse.transaction)
+    _forget_gone_places(state)
+
+
+def _end_for_good(state: State, number: int, evse: Evse, tx: Transaction) -> None:
+    """Queue the Ended of a transaction whose EVSE is gone; offline, as no connection has survived that."""
+    payload: dict[str, Any] = {
+        "eventType": "Ended",
+        "timestamp": format_time(evse.meter.at + state.clock_offset),
+        "triggerReason": "AbnormalCondition",
+        "seqNo": tx.seq_no,
+        "offline": True,
+        "transactionInfo": {
+            "transactionId": tx.id,
+            "stoppedReason": "Other",
+            "timeSpentCharging": int(tx.charging_s),
+        },
+    }
+    if values := tx.begin + tx.samples:
+        payload["meterValue"] = values
+    box = state.outbox
+    call_id = f"{state.nonce}-{box.next_id}"
+    box.next_id += 1
+    box.queue.append(QueuedCall("TransactionEvent", payload, call_id, context={"evse": number}, keep=True))
+
+
+def _forget_gone_places(state: State) -> None:
+    """Drop timers, open commands and calls of places that are no more; transactions are told to their end."""
+    for key, request in list(state.requests.items()):
+        if not _exists(state, request.evse, request.connector):
+            del state.requests[key]
+            state.timers.pop(f"late:{key}", None)
+    for name in list(state.timers):
+        kind, *place = name.split(":")
+        # The numbers of every timer but this are those of its place.
+        if kind != "late" and not _exists(state, *(int(it) for it in place[:2] if it.isdecimal())):
+            del state.timers[name]
+    box = state.outbox
+    box.queue = [call for call in box.queue if _may_leave(state, call)]
+    if box.in_flight is not None and not _may_leave(state, box.in_flight):
+        box.in_flight = None
+
+
+def _may_leave(state: State, call: QueuedCall) -> bool:
+    return call.action == "TransactionEvent" or _exists(state, call.context.get("evse"))
+
+
+def _exists(state: State, evse: int | None = None, connector: int | None = None) -> bool:
+    """Whether there is that place; the station itself, EVSE 0 or None, always is."""
+    if not evse:
+        return True
+    return evse <= len(state.evses) and (connector or 0) <= len(state.evses[evse - 1].connectors)

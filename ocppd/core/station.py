@@ -63,6 +63,8 @@ class Later:
     """What a command's handler returns when the outcome is not known yet; `Station.finish` tells it."""
 
 
+# As the edge words a connection that the CSMS has closed because a message is too big for it.
+_TOO_BIG = "by the CSMS: 1009"
 UNCHANGED = Done(changed=False)
 LATER = Later()
 
@@ -143,7 +145,7 @@ class Station:
         self._begin(now, "link")
         csms = self.state.csms
         if csms.connected:
-            self._disconnect()
+            self._disconnect(too_big=_TOO_BIG in reason)
             self.emit("csms_disconnected", reason=reason)
         csms.attempt, csms.last_error = failures, reason
         csms.retry_at = None if retry_in is None else now + retry_in
@@ -309,8 +311,9 @@ class Station:
         """Say `action` to the CSMS when the outbox lets it pass.
 
         `keep` lets it wait for a connection; without one, and unless QueueAllMessages says otherwise, it is
-        lost at once. `first` passes it before what is kept, `while_pending` lets it pass before the CSMS has
-        accepted the station. `context` comes back with the answer. `checked` off sends what fits no schema.
+        lost at once, and so it is where too many wait. `first` passes it before what is kept, `while_pending`
+        lets it pass before the CSMS has accepted the station. `context` comes back with the answer. `checked`
+        off sends what fits no schema.
         """
         if checked:
             _assert_valid(schemas.check_request, action, payload)
@@ -328,8 +331,16 @@ class Station:
         if not self.state.csms.connected and not call.keep:
             self._lost.append(call)
             return
-        outbox.put(self.state.outbox, call)
-        if dropped := outbox.thin(self.state.outbox):
+        box = self.state.outbox
+        if outbox.repeats(box, call):
+            return
+        if not outbox.has_room(box, call):
+            self._lost.append(call)
+            if outbox.overflows_anew(box):
+                self.emit("warning", message=f"{outbox.MOST_CALLS} calls wait for the CSMS, more are lost")
+            return
+        outbox.put(box, call)
+        if dropped := outbox.thin(box):
             self.emit("warning", message="too many transaction events wait", dropped=dropped)
 
     def emit(self, name: str, evse: int = 0, connector: int = 0, **data: Any) -> None:
@@ -502,6 +513,8 @@ class Station:
             self.emit("answered", request=call.context["request"], response=payload)
 
     def _fail(self, call: QueuedCall, failure: CallError) -> None:
+        if failure.code == "NotSent" and self.state.csms.connected:
+            failure = CallError("NotSent", "too many calls wait for the CSMS")
         if outbox.is_transaction_event(call) and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
             wait = self.get(comm.MESSAGE_ATTEMPT_INTERVAL) * call.attempts  # E13.FR.03
             call.not_before = self.now + wait
@@ -530,10 +543,18 @@ class Station:
             self.state.outbox.in_flight = None
             self._fail(call, CallError("Timeout", "the CSMS has not answered in time"))
 
-    def _disconnect(self) -> None:
+    def _disconnect(self, *, too_big: bool = False) -> None:
+        """No connection any more; `too_big` tells that the CSMS would not read the call in flight."""
         self.state.csms.connected = False
         self.state.csms.offline_since = self.now
         self.cancel("call")
+        call = self.state.outbox.in_flight
+        # What is not kept is lost with the connection anyway; the rest would end every connection to come.
+        if too_big and call is not None and call.keep:
+            self.state.outbox.in_flight = None
+            self._fail(
+                call, CallError("FormatViolation", "the CSMS closes the connection on its size (1009)")
+            )
         self._lost.extend(outbox.connection_lost(self.state.outbox))
 
 
