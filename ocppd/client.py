@@ -166,9 +166,11 @@ async def connect(
         aiomqtt.MqttError: the broker cannot be reached.
     """
     speaks_5 = options.get("protocol") is aiomqtt.ProtocolVersion.V5
-    async with aiomqtt.Client(host, port, identifier=_identifier(), **options) as mqtt:
-        async with _listening(Client(mqtt, base, speaks_5=speaks_5), heard) as client:
-            yield client
+    async with (
+        aiomqtt.Client(host, port, identifier=_identifier(), **options) as mqtt,
+        _listening(Client(mqtt, base, speaks_5=speaks_5), heard) as client,
+    ):
+        yield client
 
 
 @asynccontextmanager
@@ -197,18 +199,19 @@ async def send_once(
     mqtt = settings.mqtt
     tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
     broker = Broker(mqtt.host, mqtt.port, mqtt.username, mqtt.secret(), tls)
-    wire = Wire(broker, Pace())
+    wire, connected = Wire(broker, Pace()), False
     while True:
         try:
             async with wire.client(_identifier()) as connection:
                 wire.settle(connection)
+                connected = True
                 client = Client(connection, mqtt.base_topic, speaks_5=wire.protocol == "V5")
                 async with _listening(client, lambda _topic, _payload: None):
                     return await client.send(scope, command, argument, timeout_s=timeout_s)
         except TimeoutError:
             return None
         except (aiomqtt.MqttError, OSError) as error:
-            if not wire.falls_back(error):
+            if connected or not wire.falls_back(error):
                 raise NoBrokerError(f"broker {broker.where}: {_reason(error)}") from error
 
 

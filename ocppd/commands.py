@@ -213,7 +213,7 @@ class Commands:
 
 
 def _refuse_narrower(command: Command, evse: int | None, connector: int | None) -> None:
-    """A topic narrower than its command: whom a broker lets command a connector must not reset the station."""
+    """Refuse what comes on too narrow a topic: who may command a connector must not reset the station."""
     given = "connector" if connector is not None else "evse" if evse is not None else "station"
     if _SCOPES.index(given) > _SCOPES.index(command.scope):
         text = f"{command.name} is for the scope {command.scope}, this topic is of the scope {given}"

@@ -19,7 +19,7 @@ from ocppd.core.on import Handlers
 from ocppd.core.state import State
 from ocppd.core.times import format_time
 from ocppd.edge.link import Link
-from ocppd.settings import Settings, SettingsError, describe_station
+from ocppd.settings import Settings, SettingsError, describe_station, detached
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -119,8 +119,8 @@ class Daemon:
     def add_station(self, values: Mapping[str, Any]) -> StationDescription:
         """Take a station in that the configuration does not know; the state file will.
 
-        `values` have the keys of `stations[]`. Password files are refused: whoever may send commands could
-        have any file sent to a CSMS.
+        `values` have the keys of `stations[]`. Paths of secrets are refused, and a CSMS that they name gets
+        no password of the configuration, nor after a restart: whoever may send commands could choose it.
 
         Raises:
             CommandError: `invalid_argument`, `invalid_state` or `station_conflict`.
@@ -135,7 +135,7 @@ class Daemon:
             owner = self._conflicts[description.id]
             raise CommandError("station_conflict", f"daemon {owner!r} has a station of that name")
         try:
-            station = self._add(description, State(settings=dict(values)))
+            station = self._add(description, State(settings=detached(values)))
         except SettingsError as error:
             raise CommandError("invalid_argument", str(error)) from None
         self._welcome(station, boots=True)

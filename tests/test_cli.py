@@ -180,7 +180,43 @@ async def test_send_prints_the_answer_and_tells_by_its_exit_code_how_it_went(tmp
             )
             nobody = await asyncio.to_thread(send, it.config, "CP009", "boot", "--timeout", "0.2")
             assert (nobody.returncode, nobody.stdout) == (3, "")
-            assert nobody.stderr
+            assert "nobody has answered" in nobody.stderr
+
+
+async def test_send_takes_a_negative_number(tmp_path: Path) -> None:
+    async with broker() as port:
+        tree = settings(port, f"ws://127.0.0.1:{free_port()}", station())
+        async with daemon(tmp_path, tree) as it:
+            await it.ready()
+            await it.logged("mqtt.connected")
+            refused = await asyncio.to_thread(send, it.config, "CP001/1", "meter", "-5")
+            assert (refused.returncode, refused.stderr) == (1, "")
+            assert orjson.loads(refused.stdout)["error"]["code"] == "invalid_argument"
+
+
+def test_send_tells_why_there_is_no_broker(config: Path) -> None:
+    port = free_port()
+    config.write_text(f"{config.read_text()}mqtt: {{port: {port}}}\n")
+    result = send(config, "CP001", "boot")
+    assert (result.returncode, result.stdout) == (3, "")
+    assert result.stderr.startswith(f"broker 127.0.0.1:{port}: ")
+    assert "refused" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_send_names_a_ca_that_is_not_there(config: Path) -> None:
+    config.write_text(f"{config.read_text()}mqtt: {{tls: {{ca: {config.parent}/no.pem}}}}\n")
+    result = send(config, "CP001", "boot")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "tls.ca" in result.stderr
+    assert "no.pem" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_send_knows_its_options(config: Path) -> None:
+    result = send(config, "CP001", "boot", "--timeuot")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert "--timeuot" in result.stderr
 
 
 def send(config: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

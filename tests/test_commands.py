@@ -141,11 +141,34 @@ def test_the_named_one_of_several_is_taken() -> None:
         ((2, 1), {"connector": 2}, "invalid_argument"),
     ],
 )
-@pytest.mark.parametrize("name", ["plug-in", "operative", "power"])
+@pytest.mark.parametrize("name", ["plug-in", "operative"])
 def test_a_place_that_is_not_there_is_an_error(
     name: str, at: tuple[int | None, int | None], fields: Json, code: str
 ) -> None:
     assert refused(name, at=at, on=MANY, **fields).code == code
+
+
+@pytest.mark.parametrize(
+    ("name", "at", "scopes"),
+    [
+        ("reset", (1, 1), ("station", "connector")),
+        ("reset", (1, None), ("station", "evse")),
+        ("power", (1, 1), ("station", "connector")),
+        ("call", (9, 9), ("station", "connector")),
+        ("authorize", (1, 1), ("evse", "connector")),
+    ],
+)
+def test_a_topic_narrower_than_its_command_is_refused(
+    name: str, at: tuple[int, int | None], scopes: tuple[str, str]
+) -> None:
+    error = refused(name, at=at)
+    assert error.code == "not_allowed"
+    assert error.message == f"{name} is for the scope {scopes[0]}, this topic is of the scope {scopes[1]}"
+
+
+def test_in_JSON_a_narrower_place_than_the_command_needs_does_no_harm() -> None:
+    assert bind("reset", evse=1, connector=1).arguments == {"type": "Immediate"}
+    assert bind("authorize", evse=1, connector=1).arguments["evse"] == 1
 
 
 @pytest.mark.parametrize("key", ["evse", "connector"])
@@ -261,7 +284,7 @@ def test_an_unknown_key_is_a_warning_and_one_of_the_asking_is_not() -> None:
 
 
 def test_a_place_is_no_argument_of_a_command_without_one() -> None:
-    assert bind("power", at=(1, 1)).arguments.keys() == {"on", "for_s", "code", "silent"}
+    assert bind("power", evse=1, connector=1).arguments.keys() == {"on", "for_s", "code", "silent"}
 
 
 # What is said of the asking

@@ -65,9 +65,9 @@ class Show:
 class House:
     """A daemon without a broker, whose stations call a real CSMS."""
 
-    def __init__(self, folder: Path, url: str, *names: str) -> None:
+    def __init__(self, folder: Path, url: str, *names: str, **csms: object) -> None:
         self.path = folder / "state.json"
-        self.url = url
+        self.csms = {"url": url, **csms}
         self.show = Show()
         clock = RealClock()
         store = Store(self.path)
@@ -86,7 +86,7 @@ class House:
         return Settings.model_validate(
             {
                 "daemon": {"id": "lab1"},
-                "csms": {"url": self.url},
+                "csms": self.csms,
                 "state": {"path": self.path},
                 "stations": stations,
             }
@@ -230,6 +230,16 @@ async def test_add_station_takes_one_in_that_boots_and_is_remembered(tmp_path: P
             "invalid_argument",
             "password_file",
         ),
+        (
+            {"id": "NEW", "settings": {"csms": {"tls": {"key": "/etc/ssl/private/x.pem"}}}},
+            "invalid_argument",
+            "csms.tls.key",
+        ),
+        (
+            {"id": "NEW", "settings": {"csms": {"security_profile": 1}}},
+            "invalid_argument",
+            "csms.password",
+        ),
         ({"id": "NEW", "settings": {"variables": {"A.B": 1}}}, "invalid_argument", "A"),
         ({"id": "CP001"}, "invalid_state", "CP001"),
         ({"id": "TAKEN"}, "station_conflict", "lab2"),
@@ -244,6 +254,19 @@ async def test_add_station_refuses_what_is_wrong_and_names_it(
         assert error.code == code
         assert named in error.message
         assert set(house.fleet.stations) == {"CP001"}
+
+
+async def test_a_csms_that_add_station_names_never_gets_the_password_of_the_settings(tmp_path: Path) -> None:
+    secret = {"password": "only-for-tests-0001", "tls": {"ca": "ca.pem"}}
+    async with living(House(tmp_path, "ws://127.0.0.1:9/", **secret)) as house:
+        house.run("add-station", {"id": "OWN", "settings": {"csms": {"url": "ws://127.0.0.1:10/"}}})
+        house.run("add-station", {"id": "NEW", "settings": {"model": "wallbox"}})
+        await until(lambda: house.saved() == {"OWN", "NEW"})
+    again = House(tmp_path, "ws://127.0.0.1:9/", **secret)
+    for it in (house, again):
+        own, new = (it.fleet.stations[name].description.csms for name in ("OWN", "NEW"))
+        assert (own.url, own.password, own.tls.ca) == ("ws://127.0.0.1:10/", None, None)
+        assert (new.password, new.tls.ca) == (secret["password"], "ca.pem")
 
 
 # remove-station

@@ -23,7 +23,9 @@ from ocppd.core.description import (
     Tls,
     Token,
 )
+from ocppd.edge.mqtt import TargetError, parse_target
 from ocppd.settings import Settings, SettingsError, describe_station, json_schema, load
+from ocppd.settings.model import InputSettings
 from ocppd.settings.presets import parse_name, parse_variable, spell
 from ocppd.settings.templates import Templates
 
@@ -118,7 +120,7 @@ def test_the_environment_overrides_files(write: Write, monkeypatch: pytest.Monke
 
 
 def test_lists_and_sections_in_the_environment_are_json(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OCPPD_CSMS", '{"url": "ws://a/ocpp", "security_profile": 1}')
+    monkeypatch.setenv("OCPPD_CSMS", '{"url": "ws://a/ocpp", "security_profile": 1, "password": "p"}')
     monkeypatch.setenv("OCPPD_CSMS__URL", "ws://b/ocpp")
     monkeypatch.setenv("OCPPD_STATIONS", '[{"id": "CP1"}]')
     [station] = load().station_descriptions()
@@ -161,7 +163,7 @@ def test_anchors_and_merge_keys_of_yaml_work(stations: Callable) -> None:
         ("stations: [{id: CP1, evse: []}]", "stations[0].evse: unknown key, did you mean 'evses'?"),
         (
             "stations: [{id: CP1, evses: [{}, {max_w: 0}]}]",
-            "stations[0].evses[1].max_w: Input should be greater than 0",
+            "stations[0].evses[1].max_w: Input should be greater than or equal to 1",
         ),
         (
             "stations: [{id: CP1, evses: [{connectors: [{typ: x}]}]}]",
@@ -233,6 +235,127 @@ def test_anchors_and_merge_keys_of_yaml_work(stations: Callable) -> None:
 )
 def test_a_wrong_key_is_named_with_its_file(problems: Callable, text: str, expected: str) -> None:
     assert problems(text, "config/x.yaml") == [f"config/x.yaml: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "bound"),
+    [
+        ("ev.soc", "-1", "greater than or equal to 0"),
+        ("ev.soc", "100.1", "less than or equal to 100"),
+        ("ev.capacity_wh", "0.5", "greater than or equal to 1"),
+        ("ev.capacity_wh", "100000001", "less than or equal to 100000000"),
+        ("ev.max_w", "0.5", "greater than or equal to 1"),
+        ("ev.max_w", "10000001", "less than or equal to 10000000"),
+        ("ev.max_a", "-1", "greater than or equal to 0"),
+        ("ev.max_a", "100001", "less than or equal to 100000"),
+        ("ev.ready_delay_s", "-1", "greater than or equal to 0"),
+        ("ev.ready_delay_s", "1000001", "less than or equal to 1000000"),
+        ("ev.soc", "nan", "a finite number"),
+        ("ev.max_a", "inf", "a finite number"),
+        ("evses[0].max_w", "0.5", "greater than or equal to 1"),
+        ("evses[0].max_w", "10000001", "less than or equal to 10000000"),
+        ("evses[0].voltage_v", "0.5", "greater than or equal to 1"),
+        ("evses[0].voltage_v", "10001", "less than or equal to 10000"),
+        ("evses[0].voltage_v", "nan", "a finite number"),
+    ],
+)
+def test_numbers_that_no_car_and_no_evse_has_are_refused(
+    problems: Callable, key: str, value: str, bound: str
+) -> None:
+    section, name = key.split(".")
+    entry = f"ev: {{{name}: {value}}}" if section == "ev" else f"evses: [{{{name}: {value}}}]"
+    assert problems(f"stations: [{{id: CP1, {entry}}}]") == [
+        f"config/ocppd.yaml: stations[0].{key}: Input should be {bound}"
+    ]
+
+
+@pytest.mark.parametrize("key", ["clock.rate", "mqtt.meter_interval", "state.save_interval"])
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_no_number_of_the_daemon_is_infinite(problems: Callable, key: str, value: str) -> None:
+    section, name = key.split(".")
+    assert problems(f"{section}: {{{name}: {value}}}") == [
+        f"config/ocppd.yaml: {key}: Input should be a finite number"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("url", "problem"),
+    [
+        (f"ws://user:{SECRET}@csms/ocpp", "must hold no user info, give csms.password"),
+        (f"wss://{SECRET}@csms", "must hold no user info, give csms.password"),
+        (f"ws://csms/ocpp?token={SECRET}", "must hold no query and no fragment: the identity is appended"),
+        ("ws://csms/ocpp?", "must hold no query and no fragment: the identity is appended"),
+        (f"ws://csms/ocpp#{SECRET}", "must hold no query and no fragment: the identity is appended"),
+        (f"ws://csms:{SECRET}/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        ("ws://csms:70000/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        ("ws://:9000/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        (f"ws://[{SECRET}/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        (f"ws://{SECRET}℀/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        ("ws://cs ms/ocpp", "must be ws://host[:port][/path] or wss://host[:port][/path]"),
+        (f"http://{SECRET}@csms", "String should match pattern '^wss?://[^/]+'"),
+        ("ws:///ocpp", "String should match pattern '^wss?://[^/]+'"),
+    ],
+)
+def test_a_url_is_a_place_and_nothing_else(problems: Callable, url: str, problem: str) -> None:
+    assert problems(f"csms: {{url: '{url}'}}") == [f"config/ocppd.yaml: csms.url: {problem}"]
+    assert problems(f"stations: [{{id: CP1, csms: {{url: '{url}'}}}}]") == [
+        f"config/ocppd.yaml: stations[0].csms.url: {problem}"
+    ]
+
+
+@pytest.mark.parametrize("url", ["ws://a", "wss://a:443/", "ws://[::1]:9000/ocpp", "ws://a/b@c/d%20e"])
+def test_a_url_may_have_a_port_and_a_path(stations: Callable, url: str) -> None:
+    [station] = stations(f"stations: [{{id: CP1, csms: {{url: '{url}'}}}}]")
+    assert station.csms.url == url
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a/#/b", "#/a", "a#", "a/b#", "a+", "a/+b/c", "++", "a\\0b", "x" * 65536]
+)
+def test_a_filter_that_mqtt_forbids_is_refused(problems: Callable, text: str) -> None:
+    entry = f'{{topic: "{text}", target: CP1, command: plug-in}}'
+    [problem] = problems(f"mqtt: {{inputs: [{entry}]}}")
+    assert problem.startswith("config/ocppd.yaml: mqtt.inputs[0].topic: ")
+    [problem] = problems(f'mqtt: {{response_topics: [reply/#, "{text}"]}}')
+    assert problem.startswith("config/ocppd.yaml: mqtt.response_topics[1]: ")
+
+
+def test_an_error_about_a_filter_says_what_is_allowed(problems: Callable) -> None:
+    [problem] = problems("mqtt: {response_topics: [a/#/b]}")
+    assert problem == (
+        "config/ocppd.yaml: mqtt.response_topics[0]: 'a/#/b' is no MQTT topic filter:"
+        " + and # are a whole level each, and # is the last one"
+    )
+
+
+@pytest.mark.parametrize("text", ["#", "+", "/", "a//b", "+/a/+", "a/+/#", "$SYS/#", "é" * 32767])
+def test_a_filter_that_mqtt_allows_is_taken(write: Write, text: str) -> None:
+    entry = f"{{topic: '{text}', target: CP1, command: plug-in}}"
+    mqtt = load([write(f"mqtt: {{inputs: [{entry}], response_topics: ['{text}']}}")]).mqtt
+    assert (mqtt.inputs[0].topic, mqtt.response_topics) == (text, [text])
+
+
+@pytest.mark.parametrize("target", ["CP001/x", "CP001/0", "CP001/1/2/3", "/1", "daemon/", "group/a/b"])
+def test_a_target_that_is_none_is_refused(problems: Callable, target: str) -> None:
+    [problem] = problems(f"mqtt: {{inputs: [{{topic: a, target: {target}, command: plug-in}}]}}")
+    assert problem == (
+        f"config/ocppd.yaml: mqtt.inputs[0].target: '{target}' is no target:"
+        " STATION, STATION/EVSE, STATION/EVSE/CONNECTOR, daemon/ID, group/NAME or all"
+    )
+
+
+TARGETS = st.lists(st.sampled_from(["CP1", "all", "daemon", "group", "0", "1", "12", "x", ""]), max_size=4)
+
+
+@given(TARGETS.map("/".join) | st.text())
+def test_a_target_is_what_the_edge_takes_for_one(text: str) -> None:
+    try:
+        parse_target(text)
+    except TargetError:
+        with pytest.raises(ValueError, match="target"):
+            InputSettings(topic="a", target=text, command="plug-in")
+    else:
+        assert InputSettings(topic="a", target=text, command="plug-in").target == text
 
 
 @pytest.mark.parametrize("identity", ["CP:1", "CP 1", "CP/1", "Käfer", "", "x" * 49])
@@ -573,7 +696,7 @@ def test_an_error_in_a_template_names_the_template_s_file(problems: Callable, wr
     write("evses: [{max_w: -1}]\nserial: x", "config/templates/t.yaml")
     known = "csms, default_token, device_model, ev, evses, firmware, groups, model, variables, vendor"
     assert sorted(problems("stations: [{id: CP1, template: t}]")) == [
-        "config/templates/t.yaml: evses[0].max_w: Input should be greater than 0",
+        "config/templates/t.yaml: evses[0].max_w: Input should be greater than or equal to 1",
         f"config/templates/t.yaml: serial: unknown key, known are: {known}",
     ]
 
@@ -752,7 +875,126 @@ def test_a_command_cannot_have_a_file_sent_as_a_password(write: Write) -> None:
         describe_station(Settings(), values, "add-station", secret_files=False)
 
 
+OWN_CSMS = {"url": "ws://own/ocpp"}
+
+
+@pytest.mark.parametrize("template", [{}, {"template": "t"}])
+@pytest.mark.parametrize("tls", [{}, {"tls": {}}, {"tls": {"ca": None}}])
+@pytest.mark.parametrize("secret", ["password: from-the-settings", "password_file: pw"])
+def test_a_command_with_a_csms_of_its_own_inherits_no_secret(
+    write: Write, template: dict[str, object], tls: dict[str, object], secret: str
+) -> None:
+    write(SECRET, "config/pw")
+    write("csms: {password: of-the-template, tls: {ca: x}}", "config/templates/t.yaml")
+    settings = load([write(f"csms: {{url: ws://all, {secret}, tls: {{ca: a, cert: b, key: c}}}}")])
+    values = {"id": "CP9", "csms": OWN_CSMS | tls, **template}
+    assert describe_station(settings, values, "x", secret_files=False).csms == Csms("ws://own/ocpp")
+    given = {**values, "csms": OWN_CSMS | tls | {"password": "its-own"}}
+    assert describe_station(settings, given, "x", secret_files=False).csms.password == "its-own"
+
+
+def test_a_command_without_one_inherits_all(write: Write) -> None:
+    text = "csms: {url: ws://all/ocpp, password: p, tls: {ca: a}}"
+    values = {"id": "CP9", "csms": {"protocols": ["ocpp2.0.1"]}}
+    station = describe_station(load([write(text)]), values, "add-station", secret_files=False)
+    assert station.csms == Csms("ws://all/ocpp", password="p", tls=Tls(ca=str(Path("config/a"))))
+
+
+@pytest.mark.parametrize("key", ["ca", "cert", "key"])
+@pytest.mark.parametrize("url", [{}, OWN_CSMS])
+def test_a_command_names_no_tls_files(key: str, url: dict[str, str]) -> None:
+    values = {"id": "CP9", "csms": {**url, "tls": {key: "/etc/some.pem"}}}
+    assert getattr(describe_station(Settings(), values, "state file").csms.tls, key) == "/etc/some.pem"
+    with pytest.raises(SettingsError) as error:
+        describe_station(Settings(), values, "add-station", secret_files=False)
+    assert str(error.value) == f"add-station: csms.tls.{key}: is not allowed here"
+
+
+# Security profiles
+
+
+@pytest.mark.parametrize(
+    ("csms", "expected"),
+    [
+        ("security_profile: 1", ["password: security profile 1 needs a password"]),
+        ("security_profile: 1, password: ''", ["password: security profile 1 needs a password"]),
+        ("security_profile: 2, url: wss://a", ["password: security profile 2 needs a password"]),
+        ("security_profile: 2, password: x", ["url: security profile 2 needs a wss:// URL"]),
+        (
+            "security_profile: 3",
+            [
+                "url: security profile 3 needs a wss:// URL",
+                "tls.cert: security profile 3 needs the station's certificate",
+                "tls.key: security profile 3 needs the key of the station's certificate",
+            ],
+        ),
+        (
+            "security_profile: 3, url: wss://a, tls: {cert: c}",
+            ["tls.key: security profile 3 needs the key of the station's certificate"],
+        ),
+    ],
+)
+def test_a_security_profile_without_what_it_needs_is_refused(
+    problems: Callable, csms: str, expected: list[str]
+) -> None:
+    own = [f"config/ocppd.yaml: stations[0].csms.{line}" for line in expected]
+    assert problems(f"stations: [{{id: CP1, csms: {{{csms}}}}}]") == own
+    assert problems(f"fleet: [{{id: 'CP{{n}}', csms: {{{csms}}}}}]") == [
+        line.replace("stations", "fleet") for line in own
+    ]
+    inherited = [f"config/ocppd.yaml: csms.{line}" for line in expected]
+    assert problems(f"csms: {{{csms}}}\nstations: [{{id: CP1}}, {{id: CP2}}]\nfleet: [{{id: 'F{{n}}'}}]") == (
+        inherited
+    )
+
+
+def test_a_template_with_half_a_security_profile_is_laid_to_its_station(
+    problems: Callable, write: Write
+) -> None:
+    write("csms: {security_profile: 1}", "config/templates/t.yaml")
+    assert problems("stations: [{id: CP1, template: t}]") == [
+        "config/ocppd.yaml: stations[0].csms.password: security profile 1 needs a password"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "csms: {security_profile: 1}\nstations: [{id: CP1, csms: {password: x}}]",
+        "csms: {security_profile: 1, password_file: pw}\nstations: [{id: CP1}]",
+        "csms: {password: x}\nstations: [{id: CP1, csms: {security_profile: 2, url: wss://a}}]",
+        "stations: [{id: CP1, csms: {security_profile: 3, url: wss://a, tls: {cert: c, key: k}}}]",
+        "stations: [{id: CP1, csms: {url: wss://a}}]",
+        "stations: [{id: CP1, csms: {url: wss://a, security_profile: 1, password: x}}]",
+        "csms: {security_profile: 1}",
+    ],
+)
+def test_what_a_security_profile_needs_may_be_inherited(stations: Callable, write: Write, text: str) -> None:
+    write(SECRET, "config/pw")
+    assert [it.id for it in stations(text)] == ["CP1"][: text.count("id:")]
+
+
+def test_a_station_from_elsewhere_needs_it_too() -> None:
+    with pytest.raises(SettingsError) as error:
+        describe_station(Settings(), {"id": "CP9", "csms": {"security_profile": 1}}, "add-station")
+    assert str(error.value) == "add-station: csms.password: security profile 1 needs a password"
+
+
 # What ships
+
+
+@pytest.mark.parametrize("name", ["systemd", "docker"])
+def test_the_settings_of_the_packages_are_valid(write: Write, name: str) -> None:
+    text = (CHECKOUT / name / "ocppd.yaml").read_text(encoding="utf-8")
+    write(SECRET, "config/secret")
+    folders = (
+        "/run/credentials/ocppd.service/csms",
+        "/run/credentials/ocppd.service/mqtt",
+        "/run/ocppd/ocppd",
+    )
+    for path in folders:
+        text = text.replace(path, "secret")
+    assert [it.id for it in load([write(text)]).station_descriptions()] == ["CP001"]
 
 
 def test_the_example_of_the_checkout_is_valid() -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 # Between two BootNotifications where the CSMS names no interval or does not answer (B02.FR.07).
 _BOOT_WAIT = 30
+_LONGEST_INTERVAL = 31_536_000  # a year, as for every variable that counts seconds
 # How long a reboot takes, and how long a reset waits for the last messages to get out.
 _REBOOT_SECONDS = 5
 _RESET_PATIENCE = 10
@@ -159,7 +160,7 @@ def _is_announced(st: Station) -> bool:
 @on.reply("BootNotification")
 def booted(st: Station, call: QueuedCall, response: Payload) -> None:
     """Accepted: go to work (B01.FR.04, B01.FR.06). Otherwise ask again when the interval is over."""
-    boot, interval = st.state.boot, int(response["interval"])
+    boot, interval = st.state.boot, min(int(response["interval"]), _LONGEST_INTERVAL)
     boot.registration, boot.interval = response["status"], interval
     reason = boot.due or call.payload["reason"]  # a triggered one asks on behalf of the one that is due
     if response["status"] == "Accepted":

@@ -114,11 +114,11 @@ def park(st: Station, evse: int, on: Switch = True) -> Done:
 def ev(
     st: Station,
     evse: int,
-    soc: Annotated[float, Ge(0), Le(100)] | None = None,
-    capacity_wh: Annotated[float, Gt(0)] | None = None,
-    max_a: Annotated[float, Ge(0)] | None = None,
-    phases: Annotated[int, Ge(1), Le(3)] | None = None,
-    max_w: Annotated[float, Gt(0)] | None = None,
+    soc: Percent | None = None,
+    capacity_wh: Capacity | None = None,
+    max_a: Current | None = None,
+    phases: Phases | None = None,
+    max_w: Power | None = None,
 ) -> Done:
     """Change the car that is plugged in; a bare number is its state of charge in percent."""
     car = st.evse(evse).car

@@ -552,9 +552,7 @@ class Station:
         # What is not kept is lost with the connection anyway; the rest would end every connection to come.
         if too_big and call is not None and call.keep:
             self.state.outbox.in_flight = None
-            self._fail(
-                call, CallError("FormatViolation", "the CSMS closes the connection on its size (1009)")
-            )
+            self._fail(call, CallError("FormatViolation", "it is too big for the CSMS (1009)"))
         self._lost.extend(outbox.connection_lost(self.state.outbox))
 
 

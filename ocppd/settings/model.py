@@ -5,12 +5,13 @@ load() → layers (files) → Settings (check) → station_descriptions() → th
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PrivateAttr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, PrivateAttr, StringConstraints, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from ocppd.core.description import Csms, Hardware, StationDescription
@@ -27,11 +28,36 @@ from ocppd.settings.station import (
 )
 from ocppd.settings.templates import Templates
 
-__all__ = ["Settings", "SettingsError", "describe_station", "json_schema", "load"]
+__all__ = ["Settings", "SettingsError", "describe_station", "detached", "json_schema", "load"]
 
 DEFAULT_PATHS = (Path("config/ocppd.yaml"), Path("/etc/ocppd/ocppd.yaml"))
 
 T = TypeVar("T")
+
+# What ocppd.edge.mqtt takes for a target.
+_TARGET = re.compile(r"(daemon|group)/[^/]+|[^/]+(/[1-9][0-9]{0,8}){0,2}")
+_MAX_FILTER_BYTES = 65535
+
+
+def _target(text: str) -> str:
+    if not _TARGET.fullmatch(text):
+        known = "STATION, STATION/EVSE, STATION/EVSE/CONNECTOR, daemon/ID, group/NAME or all"
+        raise ValueError(f"{text!r} is no target: {known}")
+    return text
+
+
+def _filter(text: str) -> str:
+    """MQTT 5, 4.7; a broker hangs up on what it forbids."""
+    if "\0" in text or len(text.encode()) > _MAX_FILTER_BYTES:
+        raise ValueError(f"an MQTT topic filter has at most {_MAX_FILTER_BYTES} bytes, and no NUL")
+    levels = text.split("/")
+    if "#" in levels[:-1] or any(len(level) > 1 and ("+" in level or "#" in level) for level in levels):
+        known = "+ and # are a whole level each, and # is the last one"
+        raise ValueError(f"{text!r} is no MQTT topic filter: {known}")
+    return text
+
+
+Filter = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filter)]
 
 
 class LogSettings(Section):
@@ -53,13 +79,13 @@ class InputSettings(Section):
     """One of `mqtt.inputs`: a foreign topic whose messages are commands.
 
     `path` leads to the value inside a JSON payload (`RC522.UID`); None takes the payload as it is. `target`
-    is a station, EVSE or connector (`CP001/1/1`). The value becomes the argument of `command`, or is looked
+    is a station, EVSE or connector (`CP001/1/1`), `daemon/ID`, `group/NAME` or `all`. The value becomes the argument of `command`, or is looked
     up in `map`, whose values are commands.
     """
 
-    topic: str = Field(min_length=1)
+    topic: Filter
     path: str | None = None
-    target: str = Field(min_length=1)
+    target: Annotated[str, AfterValidator(_target)] = Field(min_length=1)
     command: str | None = None
     map: dict[str, str] | None = None
 
@@ -84,7 +110,7 @@ class MqttSettings(WithPassword):
     base_topic: str = Field("ocppd", pattern="^[^+#/$]+(/[^+#/]+)*$")
     meter_interval: float = Field(5.0, ge=0)
     inputs: list[InputSettings] = Field([])
-    response_topics: list[str] = Field(["reply/#", "ocppd/v1/reply/#"])
+    response_topics: list[Filter] = Field(["reply/#", "ocppd/v1/reply/#"])
 
 
 class StateSettings(Section):
@@ -168,17 +194,42 @@ class Settings(BaseSettings):
     def problems(self) -> Iterator[Problem]:
         """What is wrong with the stations together, and with each that its own keys could not tell."""
         for index, station in enumerate(self.stations):
-            yield from _under(("stations", index), self.faults(station))
+            yield from _under(("stations", index), self._own_faults(station))
         for index, fleet in enumerate(self.fleet):
-            yield from _under(("fleet", index), [*self.faults(fleet), *fleet.misnamed()])
+            yield from _under(("fleet", index), [*self._own_faults(fleet), *fleet.misnamed()])
+        kinds: list[StationSettings | FleetSettings] = [*self.stations, *self.fleet]
+        if not all(map(self._gives_csms, kinds)):
+            yield from _under(("csms",), self.csms.unmet())
         yield from self._doubles()
 
     def faults(self, kind: StationSettings | FleetSettings) -> Iterator[Problem]:
-        """What its own keys could not tell: an unknown template, a place in the device model that is not."""
+        """What its own keys could not tell.
+
+        An unknown template, a place in the device model that is not, a security profile without its needs.
+        """
+        yield from self._own_faults(kind)
+        if not self._gives_csms(kind):
+            yield from _under(("csms",), self.csms.unmet())
+
+    def _own_faults(self, kind: StationSettings | FleetSettings) -> Iterator[Problem]:
+        """Its faults without those of a `csms` that is the settings' own: one line tells of these."""
         if kind.template is not None and kind.template not in self._templates:
             yield ("template",), self._templates.missing(kind.template)
-        else:
-            yield from self._complete(kind).misplaced()
+            return
+        complete = self._complete(kind)
+        yield from complete.misplaced()
+        if self._gives_csms(kind):
+            yield from _under(("csms",), complete.csms.unmet())
+
+    def _gives_csms(self, kind: StationSettings | FleetSettings) -> bool:
+        """True where the kind or its template says something of the CSMS; an unknown template might."""
+        if "csms" in kind.model_fields_set:
+            return True
+        if kind.template is None:
+            return False
+        return kind.template not in self._templates or (
+            "csms" in self._templates[kind.template].model_fields_set
+        )
 
     def _fleet_descriptions(self) -> Iterator[StationDescription]:
         for fleet in self.fleet:
@@ -237,18 +288,44 @@ def describe_station(
     """The station that `values` are, shaped like an entry of `stations`, with the settings' defaults.
 
     `where` is what errors call the source of the values; relative paths in them are relative to the working
-    directory. `secret_files=False` refuses a `password_file`: whoever may send a command could otherwise
-    have any file sent to a CSMS of their choice.
+    directory. `secret_files=False` is for values from a command: it refuses a `password_file` and paths in
+    `tls`, and takes the values `detached`. Whoever may send a command could otherwise have any file, or the
+    password of the settings, sent to a CSMS of their choice.
 
     Raises SettingsError where a value is wrong.
     """
-    csms = values.get("csms")
-    if not secret_files and isinstance(csms, Mapping) and "password_file" in csms:
-        raise SettingsError([f"{where}: csms.password_file: is not allowed here, give the password"])
-    layers = [Layer(where, dict(values))]
+    layers = [Layer(where, dict(values if secret_files else detached(values)))]
+    if not secret_files:
+        refuse(_secret_files(values), layers)
     station = validated(StationSettings, layers)
     refuse(settings.faults(station), layers)
     return settings.describe(station)
+
+
+def detached(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The values; where they name a `csms.url`, no password and no `tls` is inherited any more.
+
+    That of the defaults and of a template is for the CSMS that these name. In the state file it stays so.
+    """
+    csms = values.get("csms")
+    if not isinstance(csms, dict) or "url" not in csms:
+        return dict(values)
+    nothing: Tree = {"password": None, "tls": dict.fromkeys(TlsSettings.model_fields)}
+    return {**values, "csms": merge(nothing, csms)}
+
+
+def _secret_files(values: Mapping[str, Any]) -> Iterator[Problem]:
+    """The keys of a station that name a file; none of them is opened."""
+    csms = values.get("csms")
+    if not isinstance(csms, Mapping):
+        return
+    if "password_file" in csms:
+        yield ("csms", "password_file"), "is not allowed here, give the password"
+    tls = csms.get("tls")
+    if isinstance(tls, Mapping):
+        for key in TlsSettings.model_fields:
+            if tls.get(key) is not None:
+                yield ("csms", "tls", key), "is not allowed here"
 
 
 def json_schema() -> dict[str, Any]:

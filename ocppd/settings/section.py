@@ -19,9 +19,9 @@ from ocppd.core.description import Tls
 
 
 class Section(BaseModel):
-    """A mapping of known keys, which does not change once it is read."""
+    """A mapping of known keys, which does not change once it is read. Its numbers are finite."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, allow_inf_nan=False)
 
 
 def _secret_in(path: object) -> object:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
@@ -70,15 +71,33 @@ def _pattern(text: str) -> str:
     return text
 
 
+def _url(text: str) -> str:
+    """What is more than a place would be published with it, and the identity could not be appended."""
+    # The words of urllib's errors hold parts of the text: they may be a secret.
+    try:
+        parts = urlsplit(text)
+        is_place = bool(parts.hostname) and parts.port != 0 and not re.search(r"[\x00-\x20\x7f]", text)
+    except ValueError:
+        is_place = False
+        parts = None
+    if parts is not None and "@" in parts.netloc:
+        raise ValueError("must hold no user info, give csms.password")
+    if "?" in text or "#" in text:
+        raise ValueError("must hold no query and no fragment: the identity is appended")
+    if not is_place:
+        raise ValueError("must be ws://host[:port][/path] or wss://host[:port][/path]")
+    return text
+
+
 class CarSettings(Section):
     """`ev`: the car that plugs in when a command names no other. Percent, Wh, W, A per phase, seconds."""
 
     soc: float = Field(_CAR.soc, ge=0, le=100)
-    capacity_wh: float = Field(_CAR.capacity_wh, gt=0)
-    max_w: float = Field(_CAR.max_w, gt=0)
-    max_a: float | None = Field(_CAR.max_a, gt=0)
+    capacity_wh: float = Field(_CAR.capacity_wh, ge=1, le=1e8)
+    max_w: float = Field(_CAR.max_w, ge=1, le=1e7)
+    max_a: float | None = Field(_CAR.max_a, ge=0, le=1e5)
     phases: int = Field(_CAR.phases, ge=1, le=3)
-    ready_delay_s: float = Field(_CAR.ready_delay_s, ge=0)
+    ready_delay_s: float = Field(_CAR.ready_delay_s, ge=0, le=1e6)
 
     def describe(self) -> Car:
         """The core's form of it."""
@@ -95,8 +114,8 @@ class EvseSettings(Section):
     """A place for one car. `phases` is 0 for DC; `max_w` in W, `voltage_v` in V (AC: phase to neutral)."""
 
     phases: int = Field(_EVSE.phases, ge=0, le=3)
-    max_w: float = Field(_EVSE.max_w, gt=0)
-    voltage_v: float = Field(_EVSE.voltage_v, gt=0)
+    max_w: float = Field(_EVSE.max_w, ge=1, le=1e7)
+    voltage_v: float = Field(_EVSE.voltage_v, ge=1, le=1e4)
     connectors: list[ConnectorSettings] = Field([ConnectorSettings()], min_length=1)
 
     def describe(self) -> Evse:
@@ -121,12 +140,12 @@ class TokenSettings(Section):
 
 
 class CsmsSettings(WithPassword):
-    """Where a station calls; the percent-encoded identity is appended to `url`.
+    """Where a station calls; the percent-encoded identity is appended to `url`, a place and nothing else.
 
     `security_profile`: 0 none (tests only), 1 basic auth, 2 TLS and basic auth, 3 mutual TLS.
     """
 
-    url: str = Field(_CSMS.url, pattern="^wss?://[^/]+")
+    url: Annotated[str, AfterValidator(_url)] = Field(_CSMS.url, pattern="^wss?://[^/]+")
     security_profile: int = Field(_CSMS.security_profile, ge=0, le=3)
     tls: TlsSettings = TlsSettings()
     protocols: list[str] = Field(list(_CSMS.protocols), min_length=1)
@@ -140,6 +159,21 @@ class CsmsSettings(WithPassword):
             tls=self.tls.describe(),
             protocols=tuple(self.protocols),
         )
+
+    def unmet(self) -> Iterator[Problem]:
+        """What the security profile needs and these settings, complete with all defaults, do not have.
+
+        TLS below profile 2 is more than was asked for, and no mistake.
+        """
+        profile = f"security profile {self.security_profile} needs"
+        if self.security_profile in (2, 3) and not self.url.startswith("wss:"):
+            yield ("url",), f"{profile} a wss:// URL"
+        if self.security_profile in (1, 2) and self.secret() is None:
+            yield ("password",), f"{profile} a password"
+        if self.security_profile == 3 and not self.tls.cert:
+            yield ("tls", "cert"), f"{profile} the station's certificate"
+        if self.security_profile == 3 and not self.tls.key:
+            yield ("tls", "key"), f"{profile} the key of the station's certificate"
 
 
 class KindSettings(Section):

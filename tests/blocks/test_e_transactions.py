@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ocppd.blocks import e_transactions
 from ocppd.core import schemas
 from ocppd.core.description import Connector, Evse, Hardware
 from ocppd.core.errors import CallError
@@ -1068,6 +1069,32 @@ def test_E06_the_end_tells_how_long_energy_flowed(bench: Bench) -> None:
     bench.advance(1000)
     bench.do("unplug")
     assert bench.tx()[-1]["transactionInfo"]["timeSpentCharging"] == 100
+
+
+def test_E06_FR_12_the_samples_for_the_end_are_bounded_and_begin_and_end_stay(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.TxEndedInterval", 1)
+    charge(bench)
+    bench.advance(1000)
+    bench.do("unplug")
+    [ended] = [it for it in bench.tx() if it["eventType"] == "Ended"]
+    shown = contexts(ended)
+    assert (shown[0], shown[-1]) == ("Transaction.Begin", "Transaction.End")
+    assert e_transactions.MOST_SAMPLES / 2 <= len(ended["meterValue"]) <= e_transactions.MOST_SAMPLES + 2
+    moments = [it["timestamp"] for it in ended["meterValue"]]
+    assert moments == sorted(moments)
+
+
+@pytest.mark.parametrize("answer", [{"idTokenInfo": {"status": "Blocked"}}, CallError("InternalError", "")])
+def test_an_answer_for_an_EVSE_that_is_gone_changes_nothing(bench: Bench, answer: Any) -> None:
+    bench.set("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", 1)
+    bench.drop()
+    bench.do("plug-in")
+    bench.state.outbox.queue[-1].context["evse"] = 2
+    bench.answers["TransactionEvent"] = answer
+    bench.forget()
+    bench.reconnect()
+    assert [it.evse for it in bench.happened_since("warning")] == [0] * isinstance(answer, CallError)
+    assert bench.state.outbox.queue == []
 
 
 # Any sequence of inputs keeps what is always true

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ocppd.core import outbox
 from ocppd.core.description import Connector, Evse, Hardware
 from tests.bench import Bench, Json, with_presets
 
@@ -492,3 +493,10 @@ def test_B02_FR_02_a_trigger_while_pending_may_be_obeyed(new_bench: NewBench) ->
     for message in ("Heartbeat", "StatusNotification", "MeterValues"):
         trigger(bench, message, 1, 1)
     assert [name for name, _ in bench.sent()] == ["Heartbeat", "StatusNotification", "MeterValues"]
+
+
+def test_F06_with_a_full_outbox_nothing_more_is_triggered(bench: Bench) -> None:
+    bench.silent.add("StatusNotification")
+    answers = [trigger(bench, "StatusNotification", 1, 1)["status"] for _ in range(outbox.MOST_CALLS + 2)]
+    assert answers[-2:] == ["Accepted", "Rejected"]
+    assert trigger(bench, "Heartbeat") == {"status": "Rejected"}

@@ -291,6 +291,50 @@ def test_a_fault_comes_and_goes_once(bench: Bench, command: tuple[str, str]) -> 
     assert bench.sent() == []
 
 
+@pytest.mark.parametrize("word", ["off", "0", "False", "NO"])
+def test_every_word_for_off_clears_all_faults(bench: Bench, word: str) -> None:
+    bench.do("fault", "GroundFault")
+    assert done(bench.do("fault", word)) == (True, {})
+    assert bench.state.evses[0].connectors[0].faults == []
+
+
+def test_a_connector_has_so_many_faults_and_no_more(bench: Bench) -> None:
+    for number in range(20):
+        assert done(bench.do("fault", code=f"Rats{number}", component="Fan"))[0]
+    assert refusal(bench.do("fault", code="Mice", component="Fan")) == "invalid_state"
+    assert done(bench.do("fault", code="Rats3", component="Fan")) == (False, {})
+    assert len(bench.state.evses[0].connectors[0].faults) == 20
+
+
+IMPOSSIBLE = [
+    ("capacity_wh", 0.9),
+    ("capacity_wh", 1e308),
+    ("max_w", 5e-324),
+    ("max_w", 1.1e7),
+    ("max_a", -1),
+    ("max_a", 1.1e5),
+]
+
+
+@pytest.mark.parametrize(("name", "number"), IMPOSSIBLE)
+def test_a_car_whose_charging_could_not_be_computed_is_refused(
+    bench: Bench, name: str, number: float
+) -> None:
+    assert refusal(bench.do("plug-in", ev={name: number})) == "invalid_argument"
+    bench.do("plug-in")
+    assert refusal(bench.do("ev", "", **{name: number})) == "invalid_argument"
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "-inf"])
+def test_a_state_of_charge_is_a_number(bench: Bench, text: str) -> None:
+    bench.do("plug-in")
+    assert refusal(bench.do("ev", text)) == "invalid_argument"
+
+
+def test_a_car_is_ready_within_days(bench: Bench) -> None:
+    assert refusal(bench.do("plug-in", ev={"ready_delay_s": 1e7})) == "invalid_argument"
+
+
 def test_a_fault_heals_after_for_s(bench: Bench) -> None:
     bench.do("fault", code="GroundFault", for_s=10)
     bench.do("fault", code="HighTemperature", for_s=20)

@@ -428,3 +428,97 @@ def test_E04_FR_07_a_station_thins_its_queue_and_says_so(quiet: Bench) -> None:
     quiet.do("plug-in")
     (warning,) = quiet.happened_since("warning")
     assert warning.data["dropped"] == outbox.MOST_TRANSACTION_EVENTS // 2
+
+
+def test_E04_FR_07_without_samples_other_updates_go_and_nothing_else() -> None:
+    box = filled(0)
+    for number in range(3, outbox.MOST_TRANSACTION_EVENTS):
+        outbox.put(box, event(number, trigger="Trigger"))
+    assert outbox.thin(box) == 0
+    outbox.put(box, event(outbox.MOST_TRANSACTION_EVENTS + 1, trigger="Trigger"))
+    assert outbox.thin(box) > outbox.MOST_TRANSACTION_EVENTS // 3
+    left = [call.payload["eventType"] for call in box.queue if call.payload["triggerReason"] != "Trigger"]
+    assert left == ["Started", "Updated", "Ended"]
+
+
+def test_E04_FR_08_starts_and_ends_are_never_dropped() -> None:
+    box = Outbox()
+    for number in range(outbox.MOST_TRANSACTION_EVENTS):
+        outbox.put(box, event(number, "Started" if number % 2 else "Ended", "CablePluggedIn"))
+    outbox.put(box, event(1, "Started", "CablePluggedIn"))
+    assert outbox.thin(box) == 0
+
+
+def ask_for_statuses(bench: Bench, count: int) -> list[str]:
+    request = {"requestedMessage": "StatusNotification", "evse": {"id": 1, "connectorId": 1}}
+    return [bench.csms("TriggerMessage", request)["status"] for _ in range(count)]
+
+
+def test_calls_that_are_never_answered_do_not_pile_up(quiet: Bench) -> None:
+    quiet.silent.add("StatusNotification")
+    accepted = ask_for_statuses(quiet, outbox.MOST_CALLS + 20).count("Accepted")
+    assert accepted == outbox.MOST_CALLS + 1  # and one is out
+    assert len(quiet.state.outbox.queue) == outbox.MOST_CALLS
+
+
+def test_a_call_without_room_is_lost_and_that_is_told_once(quiet: Bench) -> None:
+    quiet.silent.add("StatusNotification")
+    ask_for_statuses(quiet, outbox.MOST_CALLS + 1)
+    for _ in range(3):
+        answer = quiet.do("heartbeat")
+        assert answer is not None
+        assert answer.error is not None
+        assert (answer.error.code, answer.error.message) == (
+            "not_connected",
+            "NotSent: too many calls wait for the CSMS",
+        )
+    assert len(quiet.happened_since("warning")) == 1
+
+
+def test_an_overflow_after_all_has_left_is_told_anew(quiet: Bench) -> None:
+    for _ in range(2):
+        quiet.silent.add("StatusNotification")
+        ask_for_statuses(quiet, outbox.MOST_CALLS + 1)
+        quiet.do("heartbeat")
+        quiet.silent.clear()
+        reply(quiet)
+    assert quiet.state.outbox.queue == []
+    assert len(quiet.happened_since("warning")) == 2
+
+
+def test_TransactionEvents_find_room_among_too_many_calls(quiet: Bench) -> None:
+    quiet.silent.add("StatusNotification")
+    ask_for_statuses(quiet, outbox.MOST_CALLS + 1)
+    quiet.do("plug-in")
+    assert quiet.state.outbox.queue[-1].action == "TransactionEvent"
+
+
+def test_a_Heartbeat_that_waits_is_not_queued_again(quiet: Bench) -> None:
+    status_is_out(quiet)
+    answers = [quiet.csms("TriggerMessage", {"requestedMessage": "Heartbeat"}) for _ in range(50)]
+    assert answers == [{"status": "Accepted"}] * 50
+    assert [call.action for call in quiet.state.outbox.queue].count("Heartbeat") == 1
+
+
+def test_a_call_that_is_too_big_for_the_CSMS_is_given_up_after_its_attempts(quiet: Bench) -> None:
+    quiet.set("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", 2)
+    quiet.silent.add("TransactionEvent")
+    quiet.do("plug-in")
+    for _ in range(2):
+        quiet.drop("closed by the CSMS: 1009 (message too big)")
+        quiet.reconnect(after=60)
+        quiet.advance(60)
+    quiet.forget()
+    quiet.advance(600)
+    assert quiet.tx() == []
+    assert quiet.state.outbox.queue == []
+
+
+def test_a_call_that_is_too_big_is_tried_as_often_as_one_that_is_refused(quiet: Bench) -> None:
+    quiet.set("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", 1)
+    quiet.silent.add("TransactionEvent")
+    quiet.do("plug-in")
+    quiet.drop("closed by the CSMS: 1009 (message too big)")
+    (warning,) = quiet.happened_since("warning")
+    assert "never took event 0" in warning.data["message"]
+    assert quiet.state.outbox.queue == []

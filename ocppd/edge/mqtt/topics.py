@@ -173,7 +173,7 @@ def parse_odd_command(base: str, topic: str) -> OddCommand | None:
         return None
     head, _, name = topic.rpartition("/cmd/")
     answer = f"{head}/response/{name}"
-    if not head or not name or any(refuses(answer) for _, refuses in _REFUSALS):
+    if not name or "/" in name or any(refuses(answer) for _, refuses in _REFUSALS):
         return None
     match head.removeprefix(f"{base}/v1/").split("/"):
         case ["station", level, *places] if (station := decode(level)) is not None:

@@ -266,6 +266,50 @@ def test_any_identity_is_reached_by_its_encoded_topic(name: str) -> None:
     assert (answer["ok"], answer["station"]) == (True, name)
 
 
+@pytest.mark.parametrize("topic", [CONNECTOR, EVSE])
+@pytest.mark.parametrize("name", ["reset", "power", "call", "boot"])
+def test_who_may_command_a_connector_commands_no_station(desk: Desk, topic: str, name: str) -> None:
+    error = desk.refusal(f"{topic}/{name}")
+    assert error["code"] == "not_allowed"
+    assert "scope station" in error["message"]
+    assert desk.csms.heard == []
+
+
+@pytest.mark.parametrize(
+    ("topic", "code"),
+    [
+        ("station/CP001/evse/0/cmd/start", "unknown_evse"),
+        ("station/CP001/evse/01/cmd/start", "unknown_evse"),
+        ("station/CP001/evse/x/connector/1/cmd/unplug", "unknown_evse"),
+        ("station/CP001/evse/1/connector/0/cmd/unplug", "unknown_connector"),
+        ("station/CP001/cmd/plüg", "unknown_command"),
+        ("station/CP001/evse/1/cmd/plug in", "unknown_command"),
+        (f"station/CP001/cmd/{'x' * 65}", "unknown_command"),
+    ],
+)
+def test_a_command_that_can_be_none_is_answered_beside_its_topic(desk: Desk, topic: str, code: str) -> None:
+    answer = desk.ask(topic, {"request_id": "a1"})
+    assert (answer["error"]["code"], answer["station"], answer["request_id"]) == (code, "CP001", "a1")
+    assert len(desk.out) == 1
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "station/CP009/evse/0/cmd/start",
+        "station/CP%41/cmd/plüg",
+        f"station/CP001/cmd/{'x' * 300}",
+        "station/CP001/evse/1/response/start",
+        "station/CP001/evse/+/cmd/start",
+        "station/CP001/connector/1/cmd/unplug",
+        "group/lab/cmd/plüg",
+    ],
+)
+def test_what_is_not_ours_or_cannot_be_answered_is_ignored(desk: Desk, topic: str) -> None:
+    desk.send(topic, "ON")
+    assert desk.out == []
+
+
 # Retained and late commands
 
 
@@ -485,6 +529,32 @@ def test_an_answer_of_the_last_run_goes_to_the_fixed_topic(desk: Desk) -> None:
     later.fleet.start(after, Line("CP001", []), boots=False)
     (answer,) = later.answers(f"{EVSE}/authorize")
     assert (answer["request_id"], answer["ok"]) == ("a1", False)
+
+
+# The event of a command
+
+
+def commanded(desk: Desk) -> list[tuple[int, int, Json]]:
+    """EVSE, connector and content of each event of a command."""
+    return [(it.evse, it.connector, it.data) for it in desk.events if it.name == "command"]
+
+
+def test_a_command_that_was_run_is_an_event_without_what_it_was_given(desk: Desk) -> None:
+    desk.csms.answers["Authorize"] = {"idTokenInfo": {"status": "Blocked"}}
+    desk.ask(f"{CONNECTOR}/plug-in")
+    assert commanded(desk) == [(1, 1, {"command": "plug-in", "ok": True, "changed": True})]
+    desk.ask(f"{EVSE}/authorize", "04A2B3C4")
+    refused = {"command": "authorize", "ok": False, "changed": False, "error": "csms_rejected"}
+    assert commanded(desk) == [(1, 0, refused)]
+
+
+def test_a_command_that_was_not_run_or_went_to_many_is_no_such_event(desk: Desk) -> None:
+    desk.ask(f"{CONNECTOR}/unplug", "OFF")
+    assert commanded(desk) == []
+    desk.refusal(f"{CONNECTOR}/plug-in", "maybe")
+    assert commanded(desk) == []
+    desk.ask("all/cmd/plug-in")
+    assert commanded(desk) == []
 
 
 # Errors

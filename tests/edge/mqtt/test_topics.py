@@ -15,6 +15,7 @@ from ocppd.edge.mqtt.topics import (
     decode,
     encode,
     parse_command,
+    parse_odd_command,
     parse_state,
     response_topic,
     state_topic,
@@ -220,6 +221,44 @@ def test_the_base_may_have_several_levels() -> None:
 )
 def test_what_building_would_not_have_written_is_no_command_of_ours(tail: str) -> None:
     assert parse_command("ocppd", f"ocppd/v1/{tail}") is None
+
+
+@pytest.mark.parametrize(
+    ("tail", "code"),
+    [
+        ("station/CP001/evse/01/cmd/start", "unknown_evse"),
+        ("station/CP001/evse//cmd/start", "unknown_evse"),
+        ("station/CP001/evse/1/connector/x/cmd/unplug", "unknown_connector"),
+        ("station/CP001/cmd/plüg", "unknown_command"),
+    ],
+)
+def test_what_can_be_no_command_of_a_station_is_told_with_where_to_say_so(tail: str, code: str) -> None:
+    odd = parse_odd_command("ocppd", f"ocppd/v1/{tail}")
+    assert odd is not None
+    assert (odd.scope, odd.code) == (STATION, code)
+    assert odd.response_topic == f"ocppd/v1/{tail.replace('/cmd/', '/response/')}"
+    assert odd.message
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        "station/CP001/cmd/boot",
+        "station/CP001/cmd/boot/now",
+        "station/CP001/cmd/",
+        "station/CP001/cmd/#",
+        "station/CP%/cmd/x",
+        "all/cmd/ü",
+    ],
+)
+def test_a_command_and_what_has_no_station_or_no_answer_is_not_odd(tail: str) -> None:
+    assert parse_odd_command("ocppd", f"ocppd/v1/{tail}") is None
+
+
+@given(st.lists(st.sampled_from(LEVELS) | st.text(max_size=5), max_size=9))
+def test_whatever_is_odd_is_answered_where_it_may_be_published(levels: list[str]) -> None:
+    odd = parse_odd_command("ocppd", "/".join(["ocppd", "v1", "station", *levels]))
+    assert odd is None or allowed_response_topic(odd.response_topic, ["#"]) is None
 
 
 def test_other_roots_are_not_ours() -> None:

@@ -1,0 +1,137 @@
+"""The client: it takes its own answer and no other, and does not wait for a broker that has gone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from typing import Any
+
+import aiomqtt
+import orjson
+import pytest
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from ocppd.client import Client, connect
+from ocppd.demo.broker import broker
+from ocppd.demo.show import _default_target
+from ocppd.edge.mqtt.topics import Scope
+
+EVSE = Scope("evse", "CP001", 1)
+COMMAND = "ocppd/v1/station/CP001/evse/1/cmd/authorize"
+ANSWER = "ocppd/v1/station/CP001/evse/1/response/authorize"
+V311, V5 = aiomqtt.ProtocolVersion.V311, aiomqtt.ProtocolVersion.V5
+Json = dict[str, Any]
+
+
+def marked(correlation: bytes | None) -> Properties | None:
+    if correlation is None:
+        return None
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # paho has no hints
+    properties.CorrelationData = correlation
+    return properties
+
+
+@asynccontextmanager
+async def desk(
+    port: int, protocol: aiomqtt.ProtocolVersion, others: list[tuple[Json, bytes | None]]
+) -> AsyncIterator[list[bytes]]:
+    """Answers what is asked of the EVSE, but answers to others first; yields the payloads that came."""
+    heard: list[bytes] = []
+
+    async def answer(mqtt: aiomqtt.Client) -> None:
+        async for message in mqtt.messages:
+            assert isinstance(message.payload, bytes)
+            heard.append(message.payload)
+            own = orjson.loads(message.payload) if message.payload.startswith(b"{") else {}
+            await mqtt.publish(ANSWER, b"no JSON", qos=1)
+            for content, correlation in others:
+                await mqtt.publish(ANSWER, orjson.dumps(content), qos=1, properties=marked(correlation))
+            content = {"request_id": own.get("request_id"), "mine": True}
+            correlation = getattr(message.properties, "CorrelationData", None)
+            await mqtt.publish(ANSWER, orjson.dumps(content), qos=1, properties=marked(correlation))
+
+    async with aiomqtt.Client("127.0.0.1", port, protocol=protocol) as mqtt:
+        await mqtt.subscribe(COMMAND, qos=1)
+        task = asyncio.create_task(answer(mqtt))
+        yield heard
+        task.cancel()
+        await asyncio.wait([task])
+
+
+STRANGERS: list[tuple[Json, bytes | None]] = [({"request_id": "theirs"}, None)]
+
+
+@pytest.mark.parametrize("protocol", [V311, V5])
+@pytest.mark.parametrize("argument", [{"id_token": "A"}, '{"id_token": "A"}', "", "PRESS", "04A2B3C4"])
+async def test_the_answer_to_somebody_else_is_not_taken(
+    protocol: aiomqtt.ProtocolVersion, argument: str | Json
+) -> None:
+    async with (
+        broker(prefer="mosquitto") as port,
+        desk(port, protocol, STRANGERS),
+        connect("127.0.0.1", port, protocol=protocol) as client,
+    ):
+        assert (await client.send(EVSE, "authorize", argument, timeout_s=5)).get("mine")
+
+
+async def test_with_mqtt_5_bare_text_is_told_from_bare_text_of_others() -> None:
+    others: list[tuple[Json, bytes | None]] = [({"request_id": None}, None), ({"request_id": None}, b"7")]
+    async with (
+        broker(prefer="mosquitto") as port,
+        desk(port, V5, others) as heard,
+        connect("127.0.0.1", port, protocol=V5) as client,
+    ):
+        assert (await client.send(EVSE, "authorize", "04A2B3C4", timeout_s=5)).get("mine")
+        assert heard == [b"04A2B3C4"]
+
+
+async def test_a_request_id_of_ones_own_is_kept_and_several_may_ask_at_once() -> None:
+    async with (
+        broker() as port,
+        desk(port, V311, STRANGERS),
+        connect("127.0.0.1", port, protocol=V311) as client,
+    ):
+        asked = [client.send(EVSE, "authorize", {"request_id": name}, timeout_s=5) for name in "ab"]
+        assert [it["request_id"] for it in await asyncio.gather(*asked)] == ["a", "b"]
+
+
+async def test_nobody_answers() -> None:
+    async with broker() as port, connect("127.0.0.1", port) as client:
+        with pytest.raises(TimeoutError):
+            await client.send(EVSE, "authorize", "A", timeout_s=0.1)
+
+
+async def test_a_broker_that_goes_ends_the_waiting_at_once() -> None:
+    async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as running:
+            port = await running.enter_async_context(broker())
+            client = await stack.enter_async_context(leaving("127.0.0.1", port))
+            sending = asyncio.create_task(client.send(EVSE, "authorize", "A", timeout_s=60))
+            await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            with pytest.raises(aiomqtt.MqttError):
+                await sending
+
+
+@asynccontextmanager
+async def leaving(host: str, port: int) -> AsyncIterator[Client]:
+    """A client that cannot take leave of its broker, and need not."""
+    with suppress(aiomqtt.MqttError):
+        async with connect(host, port) as client:
+            yield client
+
+
+@pytest.mark.parametrize(
+    ("command", "target"),
+    [
+        ("plug_in", "CP001/1/1"),
+        ("operative", "CP001/1/1"),
+        ("authorize", "CP001/1"),
+        ("network", "CP001"),
+        ("no-such", "CP001/1/1"),
+    ],
+)
+def test_the_demo_sends_to_the_scope_of_the_command(command: str, target: str) -> None:
+    assert _default_target(command) == target
