@@ -127,8 +127,10 @@ def _marked(argument: str | dict[str, Any]) -> tuple[bytes, str | None]:
     fields = argument if isinstance(argument, dict) else _fields(argument)
     if fields is None:
         return str(argument).encode(), None
-    fields = {"request_id": uuid4().hex} | fields
-    said = fields["request_id"]
+    said = fields.get("request_id")
+    if said is None:
+        said = uuid4().hex
+        fields = fields | {"request_id": said}
     return orjson.dumps(fields), said if isinstance(said, str) else None
 
 

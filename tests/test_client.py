@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from typing import Any
@@ -13,10 +14,12 @@ import pytest
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from ocppd.client import Client, connect
+from ocppd.client import Client, NoBrokerError, connect, send_once
 from ocppd.demo.broker import broker
 from ocppd.demo.show import _default_target
 from ocppd.edge.mqtt.topics import Scope
+from ocppd.reference import command_reference
+from ocppd.settings import Settings
 
 EVSE = Scope("evse", "CP001", 1)
 COMMAND = "ocppd/v1/station/CP001/evse/1/cmd/authorize"
@@ -64,7 +67,9 @@ STRANGERS: list[tuple[Json, bytes | None]] = [({"request_id": "theirs"}, None)]
 
 
 @pytest.mark.parametrize("protocol", [V311, V5])
-@pytest.mark.parametrize("argument", [{"id_token": "A"}, '{"id_token": "A"}', "", "PRESS", "04A2B3C4"])
+@pytest.mark.parametrize(
+    "argument", [{"id_token": "A"}, {"request_id": None}, '{"id_token": "A"}', "", "PRESS", "04A2B3C4"]
+)
 async def test_the_answer_to_somebody_else_is_not_taken(
     protocol: aiomqtt.ProtocolVersion, argument: str | Json
 ) -> None:
@@ -121,6 +126,46 @@ async def leaving(host: str, port: int) -> AsyncIterator[Client]:
     with suppress(aiomqtt.MqttError):
         async with connect(host, port) as client:
             yield client
+
+
+@pytest.mark.parametrize(
+    ("connack", "reason"),
+    [(b"\x20\x03\x00\x87\x00", "Not authorized"), (b"\x20\x03\x00\x86\x00", "Bad user name or password")],
+)
+async def test_a_broker_that_refuses_us_says_why(connack: bytes, reason: str) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1)
+        writer.write(connack)
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        settings = Settings.model_validate({"mqtt": {"port": port}})
+        with pytest.raises(NoBrokerError) as error:
+            await send_once(settings, EVSE, "authorize", "A", 5)
+    assert str(error.value) == f"broker 127.0.0.1:{port}: {reason}"
+
+
+@pytest.mark.skipif(not importlib.util.find_spec("amqtt"), reason="no amqtt")
+async def test_a_broker_without_mqtt_5_serves_too() -> None:
+    async with broker(prefer="amqtt") as port, desk(port, V311, STRANGERS):
+        settings = Settings.model_validate({"mqtt": {"port": port}})
+        answer = await send_once(settings, EVSE, "authorize", "A", 5)
+        assert answer is not None
+        assert answer["mine"]
+
+
+def test_the_types_of_arguments_are_plain_words() -> None:
+    text = command_reference()
+    for line in (
+        "plug-in [on: ON/OFF/TOGGLE = ON] [ev: object]",
+        "reset [type: one of Immediate OnIdle = Immediate]",
+        "meter [energy_wh: number or auto] [power_w: number] [voltage_v: number]",
+        "get [fields: list]",
+    ):
+        assert f"{line}\n" in text
+    assert not [word for word in ("Literal", "Union", "dict", "str]", "bool") if word in text]
 
 
 @pytest.mark.parametrize(

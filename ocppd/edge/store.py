@@ -84,7 +84,7 @@ class Store:
         return states
 
     def save(self, states: Mapping[str, State]) -> None:
-        """Write what has changed of `states`, atomically: killed at any moment, it is the old file or the new
+        """Write what has changed of `states` atomically: a kill at any moment leaves the old file or the new.
 
         It is not forced to the disk: a crash of the host itself may cost what the kernel still held. A
         failure, a full disk for instance, is logged once and not raised: the stations go on.

@@ -79,8 +79,8 @@ class InputSettings(Section):
     """One of `mqtt.inputs`: a foreign topic whose messages are commands.
 
     `path` leads to the value inside a JSON payload (`RC522.UID`); None takes the payload as it is. `target`
-    is a station, EVSE or connector (`CP001/1/1`), `daemon/ID`, `group/NAME` or `all`. The value becomes the argument of `command`, or is looked
-    up in `map`, whose values are commands.
+    is a station, EVSE or connector (`CP001/1/1`), `daemon/ID`, `group/NAME` or `all`. The value becomes the
+    argument of `command`, or is looked up in `map`, whose values are commands.
     """
 
     topic: Filter
