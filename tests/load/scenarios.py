@@ -327,10 +327,19 @@ async def soak(scale: Scale) -> list[Row]:
 @asynccontextmanager
 async def _running(subjects: Subjects, setup: Setup) -> AsyncIterator[Subject]:
     """A subject whose stations have all been accepted and have told their status."""
-    with TemporaryDirectory() as folder:
-        async with subjects(setup, Path(folder)) as subject:
-            await subject.reached("StatusNotification", setup.stations)
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        async with subjects(setup, folder) as subject:
+            try:
+                await subject.reached("StatusNotification", setup.stations)
+            except TimeoutError:
+                told = _end_of_logs(folder)
+                raise RuntimeError(f"not all of {setup.stations} stations have booted:\n{told}") from None
             yield subject
+
+
+def _end_of_logs(folder: Path) -> str:
+    return "\n".join(log.read_text()[-2000:] for log in sorted(folder.glob("*.log")))
 
 
 async def _mirrored(measured: Callable[..., Awaitable[Numbers]], setup: Setup, *more: Scale) -> Numbers:
