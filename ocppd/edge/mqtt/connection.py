@@ -18,7 +18,7 @@ from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
 from ocppd.edge.mqtt.topics import Scope, state_topic
-from ocppd.edge.mqtt.wire import BATCH, Broker, Pace, Wire, content
+from ocppd.edge.mqtt.wire import WINDOW, Broker, Pace, Wire, content
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -292,20 +292,18 @@ class Mqtt:
         self._unsure.clear()
         self._outgoing.forget_states()
         self.republish()
-        while batch := self._outgoing.take(BATCH):
-            await self._send(client, batch)
+        await self._send(client)
         self._echoed.clear()
         self._greeted = True
-        await self._send(client, [message(self._own("state"), "online", 1, retain=True)])
+        await self._say(client, "online")
 
     async def _part(self, client: aiomqtt.Client) -> None:
         """What is still to be said, then `offline`: a clean disconnect sends no will."""
         self._show()
         with suppress(TimeoutError, aiomqtt.MqttError):
             async with asyncio.timeout(_FAREWELL):
-                while batch := self._outgoing.take(BATCH):
-                    await self._send(client, batch)
-                await self._send(client, [message(self._own("state"), "offline", 1, retain=True)])
+                await self._send(client)
+                await self._say(client, "offline")
                 return
         client.timeout = _GOODBYE
 
@@ -335,28 +333,42 @@ class Mqtt:
     # Work
 
     async def _publish(self, client: aiomqtt.Client) -> None:
-        while True:
-            await self._outgoing.wait()
-            await self._send(client, self._outgoing.take(BATCH))
+        await self._send(client, for_ever=True)
 
-    async def _send(self, client: aiomqtt.Client, batch: list[Message]) -> None:
-        """Return when the broker has acknowledged them all; what it has not, is kept for the next time."""
-        unsent = list(batch)
+    async def _say(self, client: aiomqtt.Client, word: str) -> None:
+        """Our own `state`, acknowledged."""
+        self._outgoing.put(message(self._own("state"), word, 1, retain=True))
+        await self._send(client)
 
-        async def send(it: Message) -> None:
+    async def _send(self, client: aiomqtt.Client, *, for_ever: bool = False) -> None:
+        """Publish what waits, and return when the broker has acknowledged it all; or go on for ever.
+
+        WINDOW messages may be on their way at once: an answer waits for no acknowledgement of another
+        message. What has not been acknowledged at the end is kept for the next connection.
+        """
+        window = asyncio.Semaphore(WINDOW)
+        unsent: list[Message] = []
+
+        async def publish(it: Message) -> None:
             unsent.remove(it)
             self._unsure.append(it)
-            await self._wire.publish(client, it)
+            async with asyncio.timeout(client.timeout):
+                await self._wire.publish(client, it)
             self._unsure.remove(it)
+            window.release()
 
         try:
-            async with asyncio.timeout(client.timeout), asyncio.TaskGroup() as group:
-                for it in batch:
-                    group.create_task(send(it), name="mqtt_send")
-        except TimeoutError:
-            raise aiomqtt.MqttError("the broker does not acknowledge") from None
+            async with asyncio.TaskGroup() as group:
+                while for_ever or len(self._outgoing):
+                    await self._outgoing.wait()
+                    await window.acquire()
+                    unsent += self._outgoing.take(1)
+                    group.create_task(publish(unsent[-1]), name="mqtt_publish_one")
         except BaseExceptionGroup as errors:
-            raise _first(errors) from None
+            error = _first(errors)
+            if isinstance(error, TimeoutError):
+                raise aiomqtt.MqttError("the broker does not acknowledge") from None
+            raise error from None
         finally:
             self._outgoing.put_back(unsent)
 

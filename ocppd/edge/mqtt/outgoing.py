@@ -76,9 +76,7 @@ class Outgoing:
         """What could not be published, where nothing newer has come meanwhile."""
         self._messages.extendleft(it for it in reversed(batch) if not it.retain)
         self._drop_oldest()
-        for it in batch:
-            if it.retain:
-                self._states.setdefault(it.topic, it)
+        self._states = {it.topic: it for it in batch if it.retain} | self._states
         if len(self):
             self._some.set()
 

@@ -27,8 +27,8 @@ log = structlog.get_logger()
 _library = logging.getLogger("ocppd.aiomqtt")
 _library.setLevel(logging.CRITICAL)
 
-# Messages that are published together; aiomqtt looks through all that are under way for each one.
-BATCH = 20
+# Messages that are on their way at once; brokers take 20 without asking (receive maximum).
+WINDOW = 20
 # Topic filters in one SUBSCRIBE; brokers bound the size of a packet.
 _FILTERS = 100
 _UNSUPPORTED_VERSION = (1, 132)  # refused with 3.1.1's code, or with MQTT 5's
@@ -108,7 +108,7 @@ class Wire:
             keepalive=30,
             logger=_library,
         )
-        client.pending_calls_threshold = 2 * BATCH  # that a batch is under way is nothing to warn of
+        client.pending_calls_threshold = 2 * WINDOW  # that many are on their way is nothing to warn of
         return client
 
     def settle(self, client: aiomqtt.Client) -> None:
