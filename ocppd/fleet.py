@@ -19,6 +19,7 @@ from ocppd.core import variables
 from ocppd.core.errors import CommandError
 from ocppd.core.state import Request, State
 from ocppd.core.station import Answer, Event, Order, Outputs, Station
+from ocppd.log import lines
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -277,10 +278,9 @@ class Fleet:
         """Save what has changed, then let out what follows from it."""
         batch, self._pending = self._pending, []
         self._save({station.id: station.state for station, _ in batch if station.id in self.stations})
-        lines = log.bind()  # the logger of now: to look it up costs more than a line that is not written
         for station, out in batch:
             try:
-                self._deliver(station, out, lines)
+                self._deliver(station, out, lines())
             except Exception as error:
                 log.error("station.bug", station=station.id, exc_info=error)  # noqa: TRY400
 
@@ -297,25 +297,25 @@ class Fleet:
             self._due[station.id] = due
             heapq.heappush(self._heap, (due, station.id))
 
-    def _deliver(self, station: Station, out: Outputs, lines: Any) -> None:
+    def _deliver(self, station: Station, out: Outputs, log: Any) -> None:
         for bug in out.bugs:
             log.error("station.bug", station=station.id, exc_info=bug)
         link = self._links.get(station.id)
         if link is not None:
             for frame in out.frames:
-                lines.debug("ocpp.sent", station=station.id, frame=_headline(frame))
+                log.debug("ocpp.sent", station=station.id, frame=_headline(frame))
                 if station.id in self.traced:
                     self._mirror.traced(station.id, "tx", frame)
                 link.send(frame)
             for order in out.orders:
                 _obey(link, order)
             link.want(station.wants_link)
+        for answer in out.answers:  # first: somebody waits
+            self._mirror.answered(answer)
         for event in out.events:
             if event.is_public:
-                _note(station, event, lines)
+                _note(station, event, log)
                 self._mirror.happened(station, event)
-        for answer in out.answers:
-            self._mirror.answered(answer)
         self._mirror.changed(station)
 
 
@@ -337,8 +337,8 @@ def _obey(link: Link, order: Order) -> None:
             link.thaw()
 
 
-def _note(station: Station, event: Event, lines: Any) -> None:
-    write = lines.info if event.name in _NOTED else lines.debug
+def _note(station: Station, event: Event, log: Any) -> None:
+    write = log.info if event.name in _NOTED else log.debug
     place = {
         name: number for name, number in (("evse", event.evse), ("connector", event.connector)) if number
     }

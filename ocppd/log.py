@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -31,12 +32,20 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json") ->
         else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
+    lines.cache_clear()
     logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
 
 
 def set_level(level: str) -> None:
     """Change what is written from now on."""
+    lines.cache_clear()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
+
+
+@lru_cache(maxsize=1)
+def lines() -> Any:
+    """The logger as it is configured now: to make one costs more than a line that is not written."""
+    return structlog.get_logger().bind()
 
 
 def _rendering(form: str) -> list[Any]:

@@ -169,17 +169,11 @@ class Station:
         try:
             outcome = self._handlers.commands[request.command](self, **arguments)
         except CommandError as error:
-            self._out.answers.append(Answer(request, error=error))
+            self._answer(request, error)
         except Exception as error:  # noqa: BLE001 - a bug in one handler must not take the others down
             self._out.bugs.append(error)
-            self._out.answers.append(
-                Answer(
-                    request,
-                    error=CommandError(
-                        "internal", "the station failed to do this: the daemon's log says why"
-                    ),
-                )
-            )
+            text = "the station failed to do this: the daemon's log says why"
+            self._answer(request, CommandError("internal", text))
         else:
             self._keep_or_answer(request, outcome)
         self._end()
@@ -345,11 +339,13 @@ class Station:
 
     def emit(self, name: str, evse: int = 0, connector: int = 0, **data: Any) -> None:
         """Tell the other blocks, and whoever listens outside, what has happened."""
-        request_id = self.request.request_id if self.request else None
+        self._emit(name, (evse, connector), data, self.request)
+
+    def _emit(self, name: str, place: tuple[int, int], data: dict[str, Any], request: Request | None) -> None:
         if name in views.PUBLIC_EVENTS:
             self.state.seq += 1
-        event = Event(name, evse, connector, data, self._cause, request_id, self.now, self.state.seq)
-        self._events.append(event)
+        request_id = request.request_id if request else None
+        self._events.append(Event(name, *place, data, self._cause, request_id, self.now, self.state.seq))
 
     def after(self, seconds: float, timer: str) -> None:
         """Run the timer's handler in `seconds`, instead of when it was due before."""
@@ -379,10 +375,7 @@ class Station:
         if request is None:
             return
         self.cancel(f"late:{key}")
-        if isinstance(outcome, CommandError):
-            self._out.answers.append(Answer(request, error=outcome))
-        else:
-            self._out.answers.append(Answer(request, done=outcome))
+        self._answer(request, outcome)
 
     def uuid(self) -> str:
         """A random UUID (version 4)."""
@@ -441,12 +434,24 @@ class Station:
 
     def _keep_or_answer(self, request: Request, outcome: Done | Later | None) -> None:
         if not isinstance(outcome, Later):
-            self._out.answers.append(Answer(request, done=outcome or Done()))
+            self._answer(request, outcome or Done())
         elif request.wait:
             self.state.requests[request.key] = request
             self.after(request.timeout_s, f"late:{request.key}")
         else:
-            self._out.answers.append(Answer(request, done=Done(result={"pending": True})))
+            self._answer(request, Done(result={"pending": True}))
+
+    def _answer(self, request: Request, outcome: Done | CommandError) -> None:
+        """Tell the outcome to whoever asked, and the world of it, without the arguments: one may be a token."""
+        said: dict[str, Any] = {"command": request.command, "ok": True, "changed": False}
+        if isinstance(outcome, CommandError):
+            said |= {"ok": False, "error": outcome.code}
+            answer = Answer(request, error=outcome)
+        else:
+            said["changed"] = outcome.changed
+            answer = Answer(request, done=outcome)
+        self._out.answers.append(answer)
+        self._emit("command", (request.evse or 0, request.connector or 0), said, request)
 
     def _dispatch(self, message: rpc.Call | rpc.CallResult | rpc.CallFailure) -> None:
         match message:

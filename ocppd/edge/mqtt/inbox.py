@@ -306,25 +306,12 @@ class Inbox:
                 waits.ok += 1
             self._gather(waits)
             return
-        self._tell_station(answer)
         place = {"evse": request.evse, "connector": request.connector}
         known_place = {key: number for key, number in place.items() if number is not None}
         if answer.error is not None:
             self._tell(waits, known_place | _error(answer.error))
         elif answer.done is not None:
             self._tell(waits, known_place | _outcome(answer.done) | {"warnings": request.warnings})
-
-    def _tell_station(self, answer: Answer) -> None:
-        """An event of the command that was run; what it was given, which may be a token, stays out of it."""
-        request, done, error = answer.request, answer.done, answer.error
-        if request.station not in self._fleet.stations or (done is None and error is None):
-            return
-        place = {"evse": request.evse, "connector": request.connector}
-        said: dict[str, Any] = {key: number for key, number in place.items() if number is not None}
-        said |= {"command": request.command, "ok": error is None, "changed": bool(done and done.changed)}
-        if error is not None:
-            said["error"] = error.code
-        self._fleet.tell(request.station, "command", **said)
 
     def _of_the_last_run(self, request: Request) -> _Asked:
         scope = Scope("station", request.station)

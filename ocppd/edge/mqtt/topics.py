@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 from urllib.parse import quote, unquote
 
@@ -114,6 +115,7 @@ def parse_target(text: str) -> Scope:
     return Scope(kinds[len(rest)], name, *map(int, rest))
 
 
+@lru_cache(maxsize=2**15)
 def encode(name: str) -> str:
     """Percent-encode `name` as one level of a topic, with nothing safe but letters, digits and `-._~`."""
     return quote(name, safe="")
