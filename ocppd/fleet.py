@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import heapq
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
@@ -18,7 +18,7 @@ from ocppd.core import state as states
 from ocppd.core import variables
 from ocppd.core.errors import CommandError
 from ocppd.core.state import Request, State
-from ocppd.core.station import Answer, Event, Order, Outputs, Station
+from ocppd.core.station import Answer, Event, Job, Order, Outputs, Station
 from ocppd.log import lines
 
 if TYPE_CHECKING:
@@ -69,6 +69,16 @@ class Link(Protocol):
         """Whether there should be a connection."""
 
 
+class Workshop(Protocol):
+    """Who does the jobs of the stations."""
+
+    def take(self, station: str, job: Job) -> None:
+        """Begin a job, in the place of the one of that station that has the same key."""
+
+    def close(self, station: str) -> None:
+        """End all jobs of the station."""
+
+
 class Mirror(Protocol):
     """Who shows the stations to the outside and answers the commands."""
 
@@ -101,6 +111,16 @@ class Nobody:
         """Nobody reads along."""
 
 
+class NoWorkshop:
+    """Where nothing can be done: no job is ever reported on."""
+
+    def take(self, station: str, job: Job) -> None:
+        """Leave it."""
+
+    def close(self, station: str) -> None:
+        """There is none."""
+
+
 class Fleet:
     """See the module.
 
@@ -120,6 +140,7 @@ class Fleet:
         self.commands = Commands(handlers)
         self.stations: dict[str, Station] = {}
         self.traced: set[str] = set()
+        self.workshop: Workshop = NoWorkshop()
         self._clock = clock
         self._handlers = handlers
         self._mirror = mirror
@@ -162,6 +183,7 @@ class Fleet:
     def remove(self, station: str) -> None:
         """Forget a station whose link has ended."""
         del self.stations[station]
+        self.workshop.close(station)
         self._broken.discard(station)
         self._links.pop(station, None)
         self._due.pop(station, None)
@@ -199,7 +221,7 @@ class Fleet:
             lambda it: it.disconnected(self._clock.time(), reason, failures, retry_in),
         )
 
-    # Inputs: commands and time
+    # Inputs: commands, work and time
 
     def request(self, command: str, station: str, cause: str, payload: Payload) -> Request:
         """A command to come, with what its JSON object says of the asking itself.
@@ -232,6 +254,12 @@ class Fleet:
     def tell(self, station: str, name: str, **data: Any) -> None:
         """An event around a station that is none of its own doing."""
         self._feed(self.stations[station], lambda it: it.tell(self._clock.time(), name, data))
+
+    def worked(self, station: str, job: Job, report: Mapping[str, Any]) -> None:
+        """A report on a job; of a station that is gone nobody wants it any more."""
+        it = self.stations.get(station)
+        if it is not None:
+            self._feed(it, lambda it: it.worked(self._clock.time(), job, report))
 
     def run_due(self) -> None:
         """Wake every station whose time has come."""
@@ -310,6 +338,8 @@ class Fleet:
             for order in out.orders:
                 _obey(link, order)
             link.want(station.wants_link)
+        for job in out.jobs:
+            self.workshop.take(station.id, job)
         for answer in out.answers:  # first: somebody waits
             self._mirror.answered(answer)
         for event in out.events:

@@ -16,7 +16,7 @@ from ocppd.blocks import handlers
 from ocppd.core.description import Hardware, Preset, StationDescription
 from ocppd.core.errors import CallError, CommandError
 from ocppd.core.state import State
-from ocppd.core.station import Answer, Event, Order, Station
+from ocppd.core.station import Answer, Event, Job, Order, Station
 from ocppd.core.times import format_time
 from ocppd.fleet import Fleet
 from ocppd.payload import parse
@@ -64,9 +64,11 @@ class Bench:
         self._answers: list[Answer] = []
         self._incoming: list[str] = []
         self.orders: list[Order] = []
+        self.jobs: dict[str, Job] = {}
         self.wanted = False
         self._description = StationDescription("CP001", hardware or Hardware(), serial="SN0001")
         self._fleet = Fleet(self.clock, handlers(), self, self._save, lambda flush: flush())
+        self._fleet.workshop = self._Workshop(self.jobs)
         station = self._fleet.add(self._description, State(), seed=1)
         self._fleet.start(station, self, boots=True)
         if boot:
@@ -75,6 +77,20 @@ class Bench:
             self.forget()
 
     # The fleet's edges
+
+    class _Workshop:
+        """Keeps the jobs that run, by their key; `Bench.report` plays whoever does them."""
+
+        def __init__(self, jobs: dict[str, Job]) -> None:
+            self._jobs = jobs
+
+        def take(self, _station: str, job: Job) -> None:
+            self._jobs.pop(job.key, None)
+            if job.kind:
+                self._jobs[job.key] = job
+
+        def close(self, _station: str) -> None:
+            self._jobs.clear()
 
     def send(self, text: str) -> None:
         self.frames.append(json.loads(text))
@@ -102,7 +118,8 @@ class Bench:
         pass
 
     def happened(self, _station: Station, event: Event) -> None:
-        self.events.append(event)
+        if event.name != "command":  # each command has one; what it led to is of interest
+            self.events.append(event)
 
     def answered(self, answer: Answer) -> None:
         self._answers.append(answer)
@@ -123,6 +140,13 @@ class Bench:
         self._reload()
         self._incoming.clear()
         self._fleet.disconnected("CP001", reason, 0, 2.0)
+
+    def start_again(self, *, boots: bool = False) -> None:
+        """The daemon was restarted: no job and no connection has survived."""
+        self.jobs.clear()
+        self._incoming.clear()
+        self._reload(always=True)
+        self._fleet.start(self.station, self, boots=boots)
 
     def reconnect(self, after: float = 0) -> None:
         self.advance(after)
@@ -169,6 +193,12 @@ class Bench:
             return Answer(request, error=error)
         self.settle()
         return self._answers.pop(0) if self._answers else None
+
+    def report(self, key: str, **report: Any) -> None:
+        """A report on the job of that key, which runs on."""
+        self._reload()
+        self._fleet.worked("CP001", self.jobs[key], report)
+        self.settle()
 
     def late_answer(self) -> Answer:
         """The answer to a command that had to wait."""
@@ -229,8 +259,8 @@ class Bench:
         response = self.csms("SetVariables", {"setVariableData": [item]})
         assert response["setVariableResult"][0]["attributeStatus"] == "Accepted", response
 
-    def _reload(self) -> None:
-        if self.restart:
+    def _reload(self, *, always: bool = False) -> None:
+        if self.restart or always:
             saved = _STATES.dump_json(self._fleet.stations["CP001"].state)
             state = _STATES.validate_json(saved)
             self._fleet.add(self._description, state, seed=99)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -118,15 +118,17 @@ def _unlock(st: Station, evse: int, connector: int) -> Payload:
 
 # TriggerMessage (F06)
 
+_Sends = list[Callable[[], None]]
+
 
 @on.call("TriggerMessage")
 def trigger_message(st: Station, request: Payload) -> Payload:
     """Answer first (F06.FR.04), then send the message with what is current."""
-    wanted = request["requestedMessage"]
-    if wanted not in _TRIGGERS:
-        return {"status": "NotImplemented"}  # F06.FR.08
     place = request.get("evse", {})
-    sends = list(_TRIGGERS[wanted](st, place.get("id"), place.get("connectorId")))
+    ask = st.triggers(request["requestedMessage"])
+    if ask is None:
+        return {"status": "NotImplemented"}  # F06.FR.08
+    sends: _Sends = ask(st, place.get("id"), place.get("connectorId"))
     if not sends or outbox.is_full(st.state.outbox):
         return {"status": "Rejected"}
     for send in sends:
@@ -134,43 +136,36 @@ def trigger_message(st: Station, request: Payload) -> Payload:
     return {"status": "Accepted"}
 
 
-_Sends = Iterator[Callable[[], None]]
+@on.trigger("BootNotification")
+def trigger_boot(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+    """Not where the station is accepted already (F06.FR.17)."""
+    return [partial(b_provisioning.notify_boot, st, "Triggered")] if st.state.boot.due is not None else []
 
 
-def _trigger_boot(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
-    if st.state.boot.due is not None:  # F06.FR.17: not where it is accepted
-        yield partial(b_provisioning.notify_boot, st, "Triggered")
+@on.trigger("Heartbeat")
+def trigger_heartbeat(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+    """Always."""
+    return [partial(st.send, "Heartbeat", {}, while_pending=True)]
 
 
-def _trigger_heartbeat(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
-    yield partial(st.send, "Heartbeat", {}, while_pending=True)
+@on.trigger("StatusNotification")
+def trigger_status(st: Station, evse: int | None, connector: int | None) -> _Sends:
+    """For one connector, which must be named (F06.FR.12)."""
+    if evse is None or connector is None:
+        return []
+    known = 1 <= evse <= len(st.state.evses) and 1 <= connector <= len(st.evse(evse).connectors)
+    return [partial(g_availability.notify_status, st, evse, connector)] if known else []
 
 
-def _trigger_status(st: Station, evse: int | None, connector: int | None) -> _Sends:
-    if evse is not None and connector is not None:  # F06.FR.12
-        known = 1 <= evse <= len(st.state.evses) and 1 <= connector <= len(st.evse(evse).connectors)
-        if known:
-            yield partial(g_availability.notify_status, st, evse, connector)
+@on.trigger("MeterValues")
+def trigger_meter(st: Station, evse: int | None, _connector: int | None) -> _Sends:
+    """Of that EVSE, or of all."""
+    found = {n: j_meter_values.aligned(st, n, "Trigger") for n, _ in st.evses() if evse in (None, n)}
+    return [partial(j_meter_values.notify, st, n, values) for n, values in found.items() if values]
 
 
-def _trigger_meter(st: Station, evse: int | None, _connector: int | None) -> _Sends:
-    for number, _ in st.evses():
-        values = j_meter_values.aligned(st, number, "Trigger") if evse in (None, number) else []
-        if values:
-            yield partial(j_meter_values.notify, st, number, values)
-
-
-def _trigger_transaction(st: Station, evse: int | None, _connector: int | None) -> _Sends:
-    for number, place in st.evses():
-        tx = place.transaction
-        if evse in (None, number) and tx is not None:
-            yield partial(e_transactions.tell_now, st, number, tx)
-
-
-_TRIGGERS = {
-    "BootNotification": _trigger_boot,
-    "Heartbeat": _trigger_heartbeat,
-    "StatusNotification": _trigger_status,
-    "MeterValues": _trigger_meter,
-    "TransactionEvent": _trigger_transaction,
-}
+@on.trigger("TransactionEvent")
+def trigger_transaction(st: Station, evse: int | None, _connector: int | None) -> _Sends:
+    """Of the transaction at that EVSE, or of all."""
+    running = [(n, place.transaction) for n, place in st.evses() if evse in (None, n)]
+    return [partial(e_transactions.tell_now, st, n, tx) for n, tx in running if tx is not None]

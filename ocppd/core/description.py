@@ -91,11 +91,17 @@ class Hardware:
 
 @dataclass(frozen=True, slots=True)
 class Tls:
-    """Paths of PEM files; None where the system's trust store or no client certificate serves."""
+    """Paths of PEM files; None where the system's trust store or no client certificate serves.
+
+    `roots` and `chain` are what stood in `ca` and `cert` when the settings were read: the certificates that
+    a station is delivered with.
+    """
 
     ca: str | None = None
     cert: str | None = None
     key: str | None = None
+    roots: str | None = field(default=None, repr=False)
+    chain: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

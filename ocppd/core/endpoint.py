@@ -33,6 +33,21 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True)
+class Trust:
+    """Whom to believe over TLS, and who we are; all in PEM. Stations that agree in it share one context.
+
+    `roots` None is the system's trust store; `chain` None is no client certificate; `key` is where the
+    private key of the chain is: the path of a file, or a name that the edge's key store knows. `wildcards`
+    is SecurityCtrlr.AllowCSMSTLSWildcards.
+    """
+
+    roots: str | None = None
+    chain: str | None = None
+    key: str | None = None
+    wildcards: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """Everything that one attempt to connect needs, as the station's variables stand at that moment.
 

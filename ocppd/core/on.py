@@ -6,6 +6,8 @@
 @on.command("plug-in")       somebody commands      def plug_in(st, evse, connector, on=True) -> answer
 @on.timer("heartbeat")       a time has come        def beat(st)  or  def sample(st, evse) for "sample:1"
 @on.event("plugged_in")      another block tells    def start(st, event)
+@on.work("upload")           an edge reports        def uploaded(st, key, report)
+@on.trigger("Heartbeat")     TriggerMessage asks    def triggered(st, evse, connector) -> sends, see F06
 """
 
 from __future__ import annotations
@@ -47,6 +49,16 @@ def timer(name: str) -> Callable[[_H], _H]:
     return _mark("timers", name)
 
 
+def work(kind: str) -> Callable[[_H], _H]:
+    """Run for each report on work of that kind, which `st.work` has asked an edge to do."""
+    return _mark("work", kind)
+
+
+def trigger(message: str) -> Callable[[_H], _H]:
+    """Ask for what TriggerMessage is to send: a list of functions without arguments, empty to reject it."""
+    return _mark("triggers", message)
+
+
 def event(*names: str) -> Callable[[_H], _H]:
     """Run after the input that emitted one of the events."""
 
@@ -76,6 +88,8 @@ class Handlers:
     failures: dict[str, Handler] = field(default_factory=dict)
     commands: dict[str, Handler] = field(default_factory=dict)
     timers: dict[str, Handler] = field(default_factory=dict)
+    work: dict[str, Handler] = field(default_factory=dict)
+    triggers: dict[str, Handler] = field(default_factory=dict)
     events: dict[str, list[Handler]] = field(default_factory=dict)
     variables: dict[str, Variable[Any]] = field(default_factory=dict)
 

@@ -222,11 +222,25 @@ class Report(Kept):
 
 
 @dataclass(slots=True)
+class Certificate(Kept):
+    """One that is installed. `use` is its InstallCertificateUse or CertificateSigningUse.
+
+    `pem` is the certificate and, of the station's own ones, the chain above it. `key` names its private key
+    where the station has that: it is not kept here.
+    """
+
+    use: str
+    pem: str
+    key: str | None = None
+
+
+@dataclass(slots=True)
 class State(Kept):
     """One station.
 
     `settings` describe it where the configuration does not, with the keys of `stations[]` there;
     `configured` tells that the configuration does, so that it is not started once it is gone from there.
+    `certificates` is None where they are the ones that the configuration installed.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -238,6 +252,7 @@ class State(Kept):
     operative: bool = True
     evses: list[Evse] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
+    certificates: list[Certificate] | None = None
     boot: Boot = field(default_factory=Boot)
     csms: Csms = field(default_factory=Csms)
     outbox: Outbox = field(default_factory=Outbox)

@@ -1,4 +1,4 @@
-"""A charging station: five inputs, a state, and what comes out of it.
+"""A charging station: six inputs, a state, and what comes out of it.
 
 An input runs its handler to the end, then the reactions to the events it emitted, first in first out, then
 the outbox may release a call. Nothing here waits and nothing leaves before `drain`.
@@ -87,12 +87,27 @@ class Order:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Work that needs time or I/O, for an edge to do; its reports come back as the input `worked`.
+
+    `kind` says who does it. `key` names it among the jobs of its station: a new one takes the place of the
+    one with the same key that runs still, and `kind` "" only ends that. No job outlives the daemon: at the
+    event `started` whoever still wants it asks again.
+    """
+
+    key: str
+    kind: str = ""
+    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+
 @dataclass(slots=True)
 class Outputs:
     """What an input led to, in order within each kind. `bugs` are exceptions that nobody foresaw."""
 
     frames: list[str] = field(default_factory=list)
     orders: list[Order] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     bugs: list[Exception] = field(default_factory=list)
@@ -127,6 +142,7 @@ class Station:
         if self.state.csms.connected:
             self._disconnect()
         self.state.csms = Csms(offline_since=self.state.csms.offline_since)
+        self.emit("started")
         if boots and self.state.power:
             self.emit("power_up", reason="PowerUp")
         self._end()
@@ -196,6 +212,14 @@ class Station:
         handler = self._handlers.timers.get(kind)
         if handler is not None and all(number.isdecimal() for number in numbers):
             self._guard(handler, *map(int, numbers))  # else the state is that of another version
+
+    def worked(self, now: float, job: Job, report: Mapping[str, Any]) -> None:
+        """A job goes on or has ended: `report` is for the handlers of its kind to understand."""
+        self._begin(now, f"work:{job.kind}")
+        handler = self._handlers.work.get(job.kind)
+        if handler is not None:
+            self._guard(handler, job.key, report)
+        self._end()
 
     def tell(self, now: float, name: str, data: dict[str, Any]) -> None:
         """Something that happened around the station, for whoever listens."""
@@ -369,6 +393,18 @@ class Station:
         """Have the link do what only it can do."""
         self._out.orders.append(Order(kind, code, reason))
 
+    def work(self, kind: str, key: str, **data: Any) -> None:
+        """Have an edge do something that takes time or needs I/O; see `Job`."""
+        self._out.jobs.append(Job(key, kind, data))
+
+    def stop_work(self, key: str) -> None:
+        """End the job of that key, if it runs still; nothing more is reported of it."""
+        self._out.jobs.append(Job(key))
+
+    def triggers(self, message: str) -> Handler | None:
+        """Who knows what TriggerMessage is to send for `message`; None where nobody does."""
+        return self._handlers.triggers.get(message)
+
     def finish(self, key: int | None, outcome: Done | CommandError) -> None:
         """Answer the command that was left for LATER under that key; no-op where it is answered already."""
         request = self.state.requests.pop(key, None) if key is not None else None
@@ -442,7 +478,7 @@ class Station:
             self._answer(request, Done(result={"pending": True}))
 
     def _answer(self, request: Request, outcome: Done | CommandError) -> None:
-        """Tell the outcome to whoever asked, and the world of it, without the arguments: one may be a token."""
+        """Tell the outcome to whoever asked; its event leaves out the arguments, as some are tokens."""
         said: dict[str, Any] = {"command": request.command, "ok": True, "changed": False}
         if isinstance(outcome, CommandError):
             said |= {"ok": False, "error": outcome.code}

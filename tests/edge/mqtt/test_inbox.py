@@ -548,12 +548,16 @@ def test_a_command_that_was_run_is_an_event_without_what_it_was_given(desk: Desk
     assert commanded(desk) == [(1, 0, refused)]
 
 
-def test_a_command_that_was_not_run_or_went_to_many_is_no_such_event(desk: Desk) -> None:
+def test_the_event_of_a_command_knows_who_asked(desk: Desk) -> None:
+    desk.ask(f"{EVSE}/authorize", {"id_token": "04A2B3C4", "request_id": "a1"})
+    (event,) = (it for it in desk.events if it.name == "command")
+    assert (event.request_id, event.cause) == ("a1", "csms")
+
+
+def test_a_command_that_was_not_run_is_no_such_event(desk: Desk) -> None:
     desk.ask(f"{CONNECTOR}/unplug", "OFF")
     assert commanded(desk) == []
     desk.refusal(f"{CONNECTOR}/plug-in", "maybe")
-    assert commanded(desk) == []
-    desk.ask("all/cmd/plug-in")
     assert commanded(desk) == []
 
 
