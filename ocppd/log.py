@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import sys
 from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
 from typing import Any, Literal
 
 import orjson
@@ -15,6 +14,7 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 _SECRET = frozenset({"password", "authorization", "private_key"})
 _CARD = frozenset({"token", "id_token", "idToken"})
 _SHOWN = 4
+_kept: list[Any] = [None, None]  # how the logger of `lines` is configured, and the logger
 
 
 def configure(level: str = "info", form: Literal["json", "console"] = "json") -> None:
@@ -32,20 +32,21 @@ def configure(level: str = "info", form: Literal["json", "console"] = "json") ->
         else structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=False,
     )
-    lines.cache_clear()
     logging.basicConfig(handlers=[_Forward()], level=logging.WARNING, force=True)
 
 
 def set_level(level: str) -> None:
     """Change what is written from now on."""
-    lines.cache_clear()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]))
 
 
-@lru_cache(maxsize=1)
 def lines() -> Any:
-    """The logger as it is configured now: to make one costs more than a line that is not written."""
-    return structlog.get_logger().bind()
+    """The logger as it is configured now, kept: to make one costs more than a line that is not written."""
+    config = structlog.get_config()
+    form = (config["processors"], config["wrapper_class"])
+    if form != _kept[0]:
+        _kept[:] = [form, structlog.get_logger().bind()]
+    return _kept[1]
 
 
 def _rendering(form: str) -> list[Any]:

@@ -102,7 +102,7 @@ def settle(evse: EvseDescription, station: State, state: Evse, now: float) -> No
 
 def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> None:
     """Let energy flow for `seconds` in which nothing changes but the battery, until that is full."""
-    if seconds <= 0 or car.soc >= _FULL:
+    if seconds < 0 or car.soc >= _FULL:  # in no time at all a battery may be full, to within an instant
         return
     limit = offered_w(evse, car) if state.meter.power_w is None else state.meter.power_w
     # Most of the time not even the full power could have filled it: then no logarithm is needed to know.
