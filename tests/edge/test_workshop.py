@@ -11,7 +11,7 @@ from ocppd.edge.workshop import Report, Workshop
 
 
 class Bench:
-    """A workshop with three trades: `count` reports 1, 2 and waits for `go`; `break` has a bug; `done` ends."""
+    """A workshop with two trades: `count` reports twice, the second time after `go`; `break` has a bug."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str, dict[str, Any]]] = []
