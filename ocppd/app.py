@@ -99,9 +99,9 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
     from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target  # noqa: PLC0415 - for those with a broker
 
     try:
-        tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
+        tls = tls_context(mqtt.tls.trust()) if mqtt.tls is not None else None
     except LinkError as error:
-        raise SettingsError([f"mqtt.{error}"]) from None
+        raise SettingsError([f"mqtt.tls: {error}"]) from None
     broker = Broker(
         host=mqtt.host,
         port=mqtt.port,

@@ -108,7 +108,7 @@ def send(
     try:
         answer = asyncio.run(send_once(settings, scope, command, argument, timeout))
     except LinkError as error:
-        _refuse(LinkError(f"mqtt.{error}"))
+        _refuse(LinkError(f"mqtt.tls: {error}"))
     except NoBrokerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(3) from None

@@ -199,7 +199,7 @@ async def send_once(
         NoBrokerError: there is no connection to the broker, or it was lost.
     """
     mqtt = settings.mqtt
-    tls = tls_context(mqtt.tls.describe()) if mqtt.tls is not None else None
+    tls = tls_context(mqtt.tls.trust()) if mqtt.tls is not None else None
     broker = Broker(mqtt.host, mqtt.port, mqtt.username, mqtt.secret(), tls)
     wire, connected = Wire(broker, Pace()), False
     while True:

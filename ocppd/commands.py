@@ -31,7 +31,6 @@ UNSUPPORTED = frozenset(
         "security-event",
         "sign-certificate",
         "data-transfer",
-        "notify-event",
         "status-notification",
         "meter-values",
         "override",

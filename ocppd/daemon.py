@@ -54,9 +54,11 @@ class _Ear:
         if not self.deaf:
             self.fleet.received(station, text)
 
-    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+    def disconnected(
+        self, station: str, reason: str, failures: int, retry_in: float | None, kind: str
+    ) -> None:
         if not self.deaf:
-            self.fleet.disconnected(station, reason, failures, retry_in)
+            self.fleet.disconnected(station, reason, failures, retry_in, kind)
 
 
 class Daemon:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from ocppd.commands import Commands, read_meta
+from ocppd.core import monitors, variables
 from ocppd.core import state as states
-from ocppd.core import variables
 from ocppd.core.errors import CommandError
 from ocppd.core.state import Request, State
 from ocppd.core.station import Answer, Event, Job, Order, Outputs, Station
@@ -160,10 +160,12 @@ class Fleet:
         """The device model of that hardware, one for all stations that have it.
 
         Raises:
-            ValueError: one of its presets is wrong.
+            ValueError: one of its presets or monitors is wrong.
         """
         if hardware not in self._models:
-            self._models[hardware] = variables.Model.build(hardware, self._handlers.variables.values())
+            model = variables.Model.build(hardware, self._handlers.variables.values())
+            monitors.factory(hardware, model)
+            self._models[hardware] = model
         return self._models[hardware]
 
     def add(self, description: StationDescription, state: State, seed: int) -> Station:
@@ -214,11 +216,13 @@ class Fleet:
             self._mirror.traced(station, "rx", text)
         self._feed(it, lambda it: it.receive(self._clock.time(), text))
 
-    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+    def disconnected(
+        self, station: str, reason: str, failures: int, retry_in: float | None, kind: str = ""
+    ) -> None:
         """The link has gone, or could not be had."""
         self._feed(
             self.stations[station],
-            lambda it: it.disconnected(self._clock.time(), reason, failures, retry_in),
+            lambda it: it.disconnected(self._clock.time(), reason, failures, retry_in, kind),
         )
 
     # Inputs: commands, work and time

@@ -141,12 +141,23 @@ class Bench:
         self._incoming.clear()
         self._fleet.disconnected("CP001", reason, 0, 2.0)
 
+    def fail_to_connect(self, kind: str = "", reason: str = "no way", failures: int = 1) -> None:
+        """An attempt has failed; `kind` is the security event that this is."""
+        self._reload()
+        self._fleet.disconnected("CP001", reason, failures, 2.0, kind)
+
     def start_again(self, *, boots: bool = False) -> None:
         """The daemon was restarted: no job and no connection has survived."""
         self.jobs.clear()
         self._incoming.clear()
         self._reload(always=True)
         self._fleet.start(self.station, self, boots=boots)
+
+    def refit(self, hardware: Hardware) -> None:
+        """The daemon was restarted with other hardware in its configuration."""
+        self._description = replace(self._description, hardware=hardware)
+        self.start_again()
+        self.reconnect()
 
     def reconnect(self, after: float = 0) -> None:
         self.advance(after)

@@ -25,6 +25,7 @@ from ocppd.payload import parse
 from ocppd.settings import Settings
 from tests.bench import bugs_raise
 from tests.edge.mqtt.edge import Mosquitto, until, watching
+from tests.pems import pems
 
 Json = dict[str, Any]
 _EAGER = {"OCPPCommCtrlr.RetryBackOffWaitMinimum": 1, "OCPPCommCtrlr.RetryBackOffRandomRange": 0}
@@ -257,7 +258,9 @@ async def test_add_station_refuses_what_is_wrong_and_names_it(
 
 
 async def test_a_csms_that_add_station_names_never_gets_the_password_of_the_settings(tmp_path: Path) -> None:
-    secret = {"password": "only-for-tests-0001", "tls": {"ca": "ca.pem"}}
+    ca = tmp_path / "ca.pem"
+    ca.write_text(pems().ca)
+    secret = {"password": "only-for-tests-0001", "tls": {"ca": str(ca)}}
     async with living(House(tmp_path, "ws://127.0.0.1:9/", **secret)) as house:
         house.run("add-station", {"id": "OWN", "settings": {"csms": {"url": "ws://127.0.0.1:10/"}}})
         house.run("add-station", {"id": "NEW", "settings": {"model": "wallbox"}})
@@ -266,7 +269,7 @@ async def test_a_csms_that_add_station_names_never_gets_the_password_of_the_sett
     for it in (house, again):
         own, new = (it.fleet.stations[name].description.csms for name in ("OWN", "NEW"))
         assert (own.url, own.password, own.tls.ca) == ("ws://127.0.0.1:10/", None, None)
-        assert (new.password, new.tls.ca) == (secret["password"], "ca.pem")
+        assert (new.password, new.tls.ca) == (secret["password"], str(ca))
 
 
 # remove-station

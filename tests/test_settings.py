@@ -28,6 +28,7 @@ from ocppd.settings import Settings, SettingsError, describe_station, json_schem
 from ocppd.settings.model import InputSettings
 from ocppd.settings.presets import parse_name, parse_variable, spell
 from ocppd.settings.templates import Templates
+from tests.pems import pems
 
 CHECKOUT = Path(__file__).parent.parent
 SECRET = "only-for-tests-0001"
@@ -55,6 +56,17 @@ def write(tmp_path: Path) -> Write:
         return Path(name)
 
     return write_file
+
+
+@pytest.fixture
+def write_pems(write: Write) -> Callable[..., None]:
+    """Write a root certificate, a certificate and its key into files of these names."""
+
+    def write_files(**names: str) -> None:
+        for kind, name in names.items():
+            write(getattr(pems(), kind), name)
+
+    return write_files
 
 
 @pytest.fixture
@@ -108,6 +120,7 @@ def test_later_files_override_earlier_ones_key_by_key(write: Write) -> None:
 
 def test_the_environment_overrides_files(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     write("mqtt: {host: a, port: 1}")
+    write(pems().ca, "ca.pem")
     monkeypatch.setenv("OCPPD_MQTT__HOST", "broker")
     monkeypatch.setenv("OCPPD_DAEMON__LOG__LEVEL", "debug")
     monkeypatch.setenv("OCPPD_MQTT__TLS__CA", "ca.pem")
@@ -574,7 +587,11 @@ def test_a_password_is_no_variable(problems: Callable, preset: str, where: str) 
 # Stations
 
 
-def test_every_key_of_a_station_reaches_its_description(stations: Callable) -> None:
+def test_every_key_of_a_station_reaches_its_description(
+    stations: Callable, write_pems: Callable[..., None], tmp_path: Path
+) -> None:
+    write_pems(ca="config/ca.pem", cert="station.pem", key="config/station.key")
+    cert = str(tmp_path / "station.pem")
     text = """
 stations:
   - id: CP001
@@ -587,7 +604,7 @@ stations:
       url: wss://csms/ocpp
       security_profile: 3
       password: only-for-tests-0001
-      tls: {ca: ca.pem, cert: /etc/station.pem, key: station.key}
+      tls: {ca: ca.pem, cert: CERT, key: station.key}
       protocols: [ocpp2.0.1, ocpp2.1]
     evses:
       - {phases: 3, max_w: 22080, connectors: [{type: cType2}, {type: sType2}]}
@@ -596,7 +613,7 @@ stations:
     default_token: {id_token: DE-8AA-1234567, type: eMAID}
     variables: {TxCtrlr.TxStartPoint: PowerPathClosed}
     device_model: [{component: EVSE, evse: 1, variable: Power, attribute: MaxSet, value: 22080}]
-"""
+""".replace("CERT", cert)
     hardware = Hardware(
         vendor="ocppd",
         model="sim-ac22",
@@ -616,7 +633,7 @@ stations:
         url="wss://csms/ocpp",
         security_profile=3,
         password="only-for-tests-0001",
-        tls=Tls(ca="config/ca.pem", cert="/etc/station.pem", key="config/station.key"),
+        tls=Tls("config/ca.pem", cert, "config/station.key", roots=pems().ca, chain=pems().cert),
         protocols=("ocpp2.0.1", "ocpp2.1"),
     )
     assert stations(text) == [StationDescription("CP001", hardware, csms, "SN0001", ("lab",))]
@@ -694,7 +711,9 @@ stations:
 
 def test_an_error_in_a_template_names_the_template_s_file(problems: Callable, write: Write) -> None:
     write("evses: [{max_w: -1}]\nserial: x", "config/templates/t.yaml")
-    known = "csms, default_token, device_model, ev, evses, firmware, groups, model, variables, vendor"
+    known = (
+        "csms, default_token, device_model, ev, evses, firmware, groups, model, monitors, variables, vendor"
+    )
     assert sorted(problems("stations: [{id: CP1, template: t}]")) == [
         "config/templates/t.yaml: evses[0].max_w: Input should be greater than or equal to 1",
         f"config/templates/t.yaml: serial: unknown key, known are: {known}",
@@ -885,6 +904,10 @@ def test_a_command_with_a_csms_of_its_own_inherits_no_secret(
     write: Write, template: dict[str, object], tls: dict[str, object], secret: str
 ) -> None:
     write(SECRET, "config/pw")
+    for name in ("a", "templates/x"):
+        write(pems().ca, f"config/{name}")
+    write(pems().cert, "config/b")
+    write(pems().key, "config/c")
     write("csms: {password: of-the-template, tls: {ca: x}}", "config/templates/t.yaml")
     settings = load([write(f"csms: {{url: ws://all, {secret}, tls: {{ca: a, cert: b, key: c}}}}")])
     values = {"id": "CP9", "csms": OWN_CSMS | tls, **template}
@@ -895,19 +918,89 @@ def test_a_command_with_a_csms_of_its_own_inherits_no_secret(
 
 def test_a_command_without_one_inherits_all(write: Write) -> None:
     text = "csms: {url: ws://all/ocpp, password: p, tls: {ca: a}}"
+    write(pems().ca, "config/a")
     values = {"id": "CP9", "csms": {"protocols": ["ocpp2.0.1"]}}
     station = describe_station(load([write(text)]), values, "add-station", secret_files=False)
-    assert station.csms == Csms("ws://all/ocpp", password="p", tls=Tls(ca=str(Path("config/a"))))
+    assert station.csms == Csms("ws://all/ocpp", password="p", tls=Tls("config/a", roots=pems().ca))
 
 
 @pytest.mark.parametrize("key", ["ca", "cert", "key"])
 @pytest.mark.parametrize("url", [{}, OWN_CSMS])
-def test_a_command_names_no_tls_files(key: str, url: dict[str, str]) -> None:
-    values = {"id": "CP9", "csms": {**url, "tls": {key: "/etc/some.pem"}}}
-    assert getattr(describe_station(Settings(), values, "state file").csms.tls, key) == "/etc/some.pem"
+def test_a_command_names_no_tls_files_and_none_is_opened(key: str, url: dict[str, str]) -> None:
+    values = {"id": "CP9", "csms": {**url, "tls": {key: "/not/there.pem"}}}
     with pytest.raises(SettingsError) as error:
         describe_station(Settings(), values, "add-station", secret_files=False)
     assert str(error.value) == f"add-station: csms.tls.{key}: is not allowed here"
+
+
+# TLS
+
+
+def tls_of(kind: str, tls: str) -> str:
+    return f"{kind}: {{tls: {{{tls}}}}}\nstations: [{{id: CP1}}]"
+
+
+@pytest.mark.parametrize("section", ["csms", "mqtt"])
+@pytest.mark.parametrize(
+    ("tls", "expected"),
+    [
+        ("ca: none", "ca: config/none cannot be read: No such file or directory"),
+        ("cert: none, key: key", "cert: config/none cannot be read: No such file or directory"),
+        ("cert: cert, key: none", "key: config/none cannot be read: No such file or directory"),
+        ("ca: text", "ca: config/text holds no certificate"),
+        ("ca: key", "ca: config/key holds a private key, which belongs in a file of its own"),
+        ("cert: both, key: key", "cert: config/both holds a private key, which belongs in a file of its own"),
+        ("ca: broken", "ca: config/broken holds a certificate that cannot be read"),
+        ("cert: cert, key: cert", "key: config/cert holds no private key"),
+        (
+            "cert: cert, key: locked",
+            "key: config/locked holds an encrypted key, and nobody is there to type its password",
+        ),
+        ("cert: cert, key: other", "key: config/other does not belong to the certificate"),
+        ("cert: cert", "key: is needed for the certificate in config/cert"),
+        ("key: key", "cert: is needed for the key in config/key"),
+        ("ca: [x]", "ca: Input should be a path"),
+        ("key: 5", "key: Input should be a path"),
+    ],
+)
+def test_a_tls_file_that_will_not_do_is_named_with_its_key_and_the_reason(
+    problems: Callable, write: Write, section: str, tls: str, expected: str
+) -> None:
+    write("no certificate", "config/text")
+    write(pems().cert, "config/cert")
+    write(pems().key, "config/key")
+    write(pems().cert + pems().key, "config/both")
+    write(pems("CP002").key, "config/other")
+    write(pems().key.replace("BEGIN EC", "BEGIN ENCRYPTED"), "config/locked")
+    write(pems().ca.replace("M", "N", 3), "config/broken")
+    assert problems(tls_of(section, tls)) == [f"config/ocppd.yaml: {section}.tls.{expected}"]
+
+
+def test_the_certificates_are_what_the_files_hold_when_the_settings_are_read(
+    write: Write, stations: Callable
+) -> None:
+    text = tls_of("csms", "ca: ca.pem")
+    write(f"Root of the laboratory, Zürich\n{pems().ca}", "config/ca.pem")
+    [before] = stations(text)
+    assert before.csms.tls.roots == pems().ca
+    write(pems("other").ca + pems().ca, "config/ca.pem")
+    [after] = stations(text)
+    assert after.csms.tls.roots == pems("other").ca + pems().ca
+    assert after != before  # which is what makes a reload follow
+
+
+def test_a_file_that_is_gone_later_is_no_matter_for_what_was_read(write: Write) -> None:
+    path = write(pems().ca, "config/ca.pem")
+    settings = load([write(tls_of("csms", "ca: ca.pem"))])
+    path.unlink()
+    assert settings.station_descriptions()[0].csms.tls.roots == pems().ca
+
+
+def test_stations_of_the_same_files_share_what_they_hold(write: Write, stations: Callable) -> None:
+    write(pems().ca, "config/ca.pem")
+    kinds = "stations: [{id: CP1, csms: {password: a}}, {id: CP2, csms: {password: b}}]"
+    first, second = stations(f"csms: {{tls: {{ca: ca.pem}}}}\n{kinds}")
+    assert first.csms.tls.roots is second.csms.tls.roots
 
 
 # Security profiles
@@ -930,13 +1023,14 @@ def test_a_command_names_no_tls_files(key: str, url: dict[str, str]) -> None:
         ),
         (
             "security_profile: 3, url: wss://a, tls: {cert: c}",
-            ["tls.key: security profile 3 needs the key of the station's certificate"],
+            ["tls.key: is needed for the certificate in config/c"],
         ),
     ],
 )
 def test_a_security_profile_without_what_it_needs_is_refused(
-    problems: Callable, csms: str, expected: list[str]
+    problems: Callable, write: Write, csms: str, expected: list[str]
 ) -> None:
+    write(pems().cert, "config/c")
     own = [f"config/ocppd.yaml: stations[0].csms.{line}" for line in expected]
     assert problems(f"stations: [{{id: CP1, csms: {{{csms}}}}}]") == own
     assert problems(f"fleet: [{{id: 'CP{{n}}', csms: {{{csms}}}}}]") == [
@@ -971,6 +1065,8 @@ def test_a_template_with_half_a_security_profile_is_laid_to_its_station(
 )
 def test_what_a_security_profile_needs_may_be_inherited(stations: Callable, write: Write, text: str) -> None:
     write(SECRET, "config/pw")
+    write(pems().cert, "config/c")
+    write(pems().key, "config/k")
     assert [it.id for it in stations(text)] == ["CP1"][: text.count("id:")]
 
 
@@ -1005,7 +1101,9 @@ def test_the_example_of_the_checkout_is_valid() -> None:
     assert settings.state.path == Path("charge_point_state.json")
 
 
-def test_what_the_example_shows_in_comments_is_valid_too(write: Write) -> None:
+def test_what_the_example_shows_in_comments_is_valid_too(
+    write: Write, write_pems: Callable[..., None]
+) -> None:
     example = (CHECKOUT / "config/ocppd.yaml").read_text(encoding="utf-8")
     head, body = example.split("\n\n", 1)
     assert all(line.startswith("#") for line in head.splitlines())
@@ -1017,6 +1115,8 @@ def test_what_the_example_shows_in_comments_is_valid_too(write: Write) -> None:
         "/run/credentials/ocppd.service/mqtt", "secrets/csms"
     )
     write(SECRET, "config/secrets/csms")
+    write_pems(ca="config/ca.pem", cert="config/client.pem", key="config/client.key")
+    write_pems(ca="config/csms-root.pem", cert="config/station.pem", key="config/station.key")
     settings = load([write(text)])
     assert len(settings.station_descriptions()) == 1001
     assert [entry.command for entry in settings.mqtt.inputs] == ["authorize", None]

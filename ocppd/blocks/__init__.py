@@ -7,14 +7,18 @@ from __future__ import annotations
 
 from ocppd.blocks import (
     a_security,
+    a_tls_events,
     b_provisioning,
     c_authorization,
     e_transactions,
     f_remote_control,
     g_availability,
+    h_reservation,
     j_meter_values,
     link,
     n_diagnostics,
+    n_monitoring,
+    n_monitoring_report,
     p_data_transfer,
 )
 from ocppd.core import comm
@@ -26,7 +30,11 @@ ALL = (
     b_provisioning,
     c_authorization,
     g_availability,
+    h_reservation,
     a_security,
+    a_tls_events,
+    n_monitoring,
+    n_monitoring_report,
     n_diagnostics,
     e_transactions,
     f_remote_control,

@@ -257,11 +257,17 @@ def _set_one(st: Station, item: Payload) -> Payload:
     slot = _attribute_slot(st, item, attribute)
     if isinstance(slot, str):
         return {"attributeStatus": slot, **result}
-    refusal = slot.refusal(value) if slot.is_writable else "ReadOnly"  # B05.FR.07 to B05.FR.09
+    refusal = _refusal(st, slot, value)
     if refusal:
         return {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": refusal}, **result}
     _store(st, slot, attribute, value)
     return {"attributeStatus": "Accepted", **result}
+
+
+def _refusal(st: Station, slot: Slot, value: str) -> str | None:
+    """The reason code why it may not be set to `value` (B05.FR.07 to B05.FR.09)."""
+    refusal = slot.refusal(value) if slot.is_writable else "ReadOnly"
+    return refusal or (slot.variable.check(st, value) if slot.variable.check else None)
 
 
 def _store(st: Station, slot: Slot, attribute: str, value: str) -> None:

@@ -603,6 +603,10 @@ def _told_once(st: Station, evse: int, tx: Transaction, held: Authorization | No
     phases = session.phases_now(st.description.hardware.evses[evse - 1], st.evse(evse))
     if tx.charging_state == "Charging" and phases and phases != tx.phases_told:
         more["numberOfPhasesUsed"] = tx.phases_told = phases  # E02.FR.18
+    place = st.evse(evse)
+    if held is not None and place.reservation_id is not None:
+        more["reservationId"] = place.reservation_id  # E01.FR.13, H01.FR.15
+        place.reservation_id = None
     if held is not None:
         more["idToken"] = held.token
         held.told = True
@@ -684,7 +688,7 @@ def _arm_charge(st: Station, evse: int) -> None:
 def _deauthorize(st: Station, evse: int) -> None:
     """Nobody may charge here any more; a detachable cable is let go (E06.FR.10, E07.FR.07)."""
     place = st.evse(evse)
-    place.authorization = None
+    place.authorization = place.reservation_id = None
     if place.car is not None:
         place.car.ready_at = None
     st.cancel(f"ev_timeout:{evse}")

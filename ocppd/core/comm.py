@@ -50,4 +50,5 @@ SECURITY_PROFILE = integer(
     minimum=0,
     maximum=3,
 )
+ALLOW_WILDCARDS = boolean("SecurityCtrlr", "AllowCSMSTLSWildcards", False, mutability="ReadWrite")
 IDENTITY = string("SecurityCtrlr", "Identity", maximum=48, read=lambda st, _evse, _connector: st.id)

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Literal
+
+# MonitorEnumType
+MonitorType = Literal["UpperThreshold", "LowerThreshold", "Delta", "Periodic", "PeriodicClockAligned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,26 @@ class Preset:
 
 
 @dataclass(frozen=True, slots=True)
+class Monitor:
+    """A monitor that the station is delivered with; see `core.monitors` for its `type`.
+
+    A `hard_wired` one cannot be changed, the others, preconfigured, can (N03, N04).
+    """
+
+    component: str
+    variable: str
+    type: MonitorType
+    value: float
+    severity: int = 5
+    component_instance: str | None = None
+    variable_instance: str | None = None
+    evse: int | None = None
+    connector: int | None = None
+    transaction: bool = False
+    hard_wired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Hardware:
     """Everything that stations of one kind have in common."""
 
@@ -87,6 +111,7 @@ class Hardware:
     ev: Car = Car()
     default_token: Token = Token("04A2B3C4")
     presets: tuple[Preset, ...] = ()
+    monitors: tuple[Monitor, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

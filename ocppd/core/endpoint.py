@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from ocppd.core.description import Tls
-
 
 # Both variables may be 0, and the repeats anything: seconds between two attempts, and doublings, at most.
 _SHORTEST = 0.1
@@ -51,14 +46,15 @@ class Trust:
 class Endpoint:
     """Everything that one attempt to connect needs, as the station's variables stand at that moment.
 
-    `url` is complete: the percent-encoded identity is its last segment. `password` is None where basic
-    auth is not used (security profiles 0 and 3). `timeout` bounds the handshake, in seconds.
+    `url` is complete: the percent-encoded identity is its last segment. `trust` is for `wss:` alone.
+    `password` is None where basic auth is not used (security profiles 0 and 3). `timeout` bounds the
+    handshake, in seconds.
     """
 
     url: str
     identity: str
     protocols: tuple[str, ...]
-    tls: Tls
+    trust: Trust = Trust()
     password: str | None = field(default=None, repr=False)
     backoff: Backoff = Backoff()
     timeout: float = 30.0

@@ -8,6 +8,7 @@
 @on.event("plugged_in")      another block tells    def start(st, event)
 @on.work("upload")           an edge reports        def uploaded(st, key, report)
 @on.trigger("Heartbeat")     TriggerMessage asks    def triggered(st, evse, connector) -> sends, see F06
+@on.settled                  an input is over       def look(st, events)
 """
 
 from __future__ import annotations
@@ -70,6 +71,11 @@ def event(*names: str) -> Callable[[_H], _H]:
     return mark
 
 
+def settled(handler: _H) -> _H:
+    """Run after every input, once its reactions have run, with all events that it led to: must be quick."""
+    return _mark("settled", "")(handler)
+
+
 def _mark(kind: str, name: str) -> Callable[[_H], _H]:
     def mark(handler: _H) -> _H:
         marks = [*getattr(handler, _MARKS, ()), (kind, name)]
@@ -91,6 +97,7 @@ class Handlers:
     work: dict[str, Handler] = field(default_factory=dict)
     triggers: dict[str, Handler] = field(default_factory=dict)
     events: dict[str, list[Handler]] = field(default_factory=dict)
+    settled: list[Handler] = field(default_factory=list)
     variables: dict[str, Variable[Any]] = field(default_factory=dict)
 
     @classmethod
@@ -117,6 +124,9 @@ class Handlers:
     def _add(self, kind: str, name: str, handler: Handler) -> None:
         if kind == "events":
             self.events.setdefault(name, []).append(handler)
+            return
+        if kind == "settled":
+            self.settled.append(handler)
             return
         table: dict[str, Handler] = getattr(self, kind)
         if name in table:

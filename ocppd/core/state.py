@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from annotated_types import Ge, Le
 
+from ocppd.core.description import MonitorType
 from ocppd.core.times import format_time
 
 if TYPE_CHECKING:
@@ -120,7 +121,10 @@ class Transaction(Kept):
 
 @dataclass(slots=True)
 class Evse(Kept):
-    """`points` are the TxStartPoint conditions that held when last looked at (E01, E06)."""
+    """`points` are the TxStartPoint conditions that held when last looked at (E01, E06).
+
+    `reservation_id` is that of the reservation which was used and has not been told yet.
+    """
 
     connectors: list[Connector] = field(default_factory=list)
     operative: bool = True
@@ -130,6 +134,7 @@ class Evse(Kept):
     authorization: Authorization | None = None
     transaction: Transaction | None = None
     points: list[str] = field(default_factory=list)
+    reservation_id: int | None = None
     meter: Meter = field(default_factory=Meter)
 
 
@@ -165,7 +170,10 @@ class Outbox(Kept):
 
 @dataclass(slots=True)
 class Csms(Kept):
-    """The connection: `since` it is up, or `offline_since` it is down; the rest tells of the attempts."""
+    """The connection: `since` it is up, or `offline_since` it is down; the rest tells of the attempts.
+
+    `alarms` are the security events that have been told of the attempts since there was a connection.
+    """
 
     connected: bool = False
     protocol: str | None = None
@@ -174,6 +182,7 @@ class Csms(Kept):
     attempt: int = 0
     retry_at: float | None = None
     last_error: str | None = None
+    alarms: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -222,6 +231,49 @@ class Report(Kept):
 
 
 @dataclass(slots=True)
+class Monitor(Kept):
+    """A watch on the variable whose slot has that key (N04); `kind` is an EventNotificationEnumType.
+
+    `active` is off where the CSMS has switched a preconfigured one off. What the CSMS was told is `exceeded`,
+    that the threshold was passed, and `base`, the value from which a Delta counts. `due` is when a periodic
+    one comes next: on the station's clock where it is aligned to that.
+    """
+
+    id: int
+    variable: str
+    type: MonitorType
+    value: Annotated[float, Ge(-1e18), Le(1e18)]
+    severity: Annotated[int, Ge(0), Le(9)]
+    transaction: bool = False
+    kind: str = "CustomMonitor"
+    active: bool = True
+    exceeded: bool = False
+    base: str | None = None
+    due: float | None = None
+
+
+@dataclass(slots=True)
+class MonitoringReport(Kept):
+    """A report on monitors that is being sent page by page: the `ids` that are still to come."""
+
+    request_id: int
+    ids: list[int]
+    seq_no: int = 0
+
+
+@dataclass(slots=True)
+class Reservation(Kept):
+    """Kept until `expires` for the `token` (IdTokenType) and its `group`: an EVSE, one of a type, or any."""
+
+    id: int
+    expires: float
+    token: dict[str, Any]
+    group: str | None = None
+    evse: int | None = None
+    connector_type: str | None = None
+
+
+@dataclass(slots=True)
 class Certificate(Kept):
     """One that is installed. `use` is its InstallCertificateUse or CertificateSigningUse.
 
@@ -253,6 +305,7 @@ class State(Kept):
     evses: list[Evse] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     certificates: list[Certificate] | None = None
+    reservations: list[Reservation] = field(default_factory=list)
     boot: Boot = field(default_factory=Boot)
     csms: Csms = field(default_factory=Csms)
     outbox: Outbox = field(default_factory=Outbox)
@@ -260,6 +313,9 @@ class State(Kept):
     requests: dict[int, Request] = field(default_factory=dict)
     reset: Reset | None = None
     report: Report | None = None
+    monitors: list[Monitor] = field(default_factory=list)
+    next_monitor_id: int = 1001
+    monitoring_report: MonitoringReport | None = None
     clock_offset: float = 0.0
     seed: int = 0
     nonce: str = ""

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from ocppd.core import comm, outbox, rpc, schemas, session, views
-from ocppd.core.endpoint import Backoff, Endpoint
+from ocppd.core.endpoint import Backoff, Endpoint, Trust
 from ocppd.core.errors import CallError, CommandError, FrameError
 from ocppd.core.state import Csms, QueuedCall, Request
 from ocppd.core.times import format_time
@@ -141,7 +141,8 @@ class Station:
         self._begin(now, "start")
         if self.state.csms.connected:
             self._disconnect()
-        self.state.csms = Csms(offline_since=self.state.csms.offline_since)
+        csms = self.state.csms
+        self.state.csms = Csms(offline_since=csms.offline_since, alarms=csms.alarms)
         self.emit("started")
         if boots and self.state.power:
             self.emit("power_up", reason="PowerUp")
@@ -156,8 +157,13 @@ class Station:
         self._end()
         self.state.csms.offline_since = None
 
-    def disconnected(self, now: float, reason: str, failures: int, retry_in: float | None) -> None:
-        """The link went (`failures` 0), or could not be had for the nth time in a row."""
+    def disconnected(
+        self, now: float, reason: str, failures: int, retry_in: float | None, kind: str = ""
+    ) -> None:
+        """The link went (`failures` 0), or could not be had for the nth time in a row.
+
+        `kind` is the security event that the failure is (part 2, appendix 1), empty where it is none.
+        """
         self._begin(now, "link")
         csms = self.state.csms
         if csms.connected:
@@ -165,6 +171,8 @@ class Station:
             self.emit("csms_disconnected", reason=reason)
         csms.attempt, csms.last_error = failures, reason
         csms.retry_at = None if retry_in is None else now + retry_in
+        if failures:
+            self.emit("connect_failed", kind=kind, reason=reason, failures=failures)
         self._end()
 
     def receive(self, now: float, text: str) -> None:
@@ -275,7 +283,7 @@ class Station:
             url=f"{csms.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
             identity=self.id,
             protocols=csms.protocols,
-            tls=csms.tls,
+            trust=self._trust,
             password=password if csms.security_profile in (1, 2) else None,
             backoff=Backoff(
                 self.get(comm.BACKOFF_MINIMUM), self.get(comm.BACKOFF_RANGE), self.get(comm.BACKOFF_REPEATS)
@@ -312,6 +320,14 @@ class Station:
     def timestamp(self) -> str:
         """The station's own clock, for what it tells the CSMS."""
         return format_time(self.now + self.state.clock_offset)
+
+    @property
+    def _trust(self) -> Trust:
+        csms = self.description.csms
+        wildcards = self.get(comm.ALLOW_WILDCARDS)
+        if csms.security_profile != 3:  # who else shows a certificate is known by it (A00.FR.402)
+            return Trust(csms.tls.roots, wildcards=wildcards)
+        return Trust(csms.tls.roots, csms.tls.chain, csms.tls.key, wildcards)
 
     # Verbs
 
@@ -434,6 +450,9 @@ class Station:
             session.settle(description, self.state, evse, now)
 
     def _end(self) -> None:
+        self._react()
+        for handler in self._handlers.settled:
+            self._guard(handler, self._out.events)
         self._react()
         call = outbox.take(self.state, self.now) if self.wants_link else None
         if call is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocppd.core.reservations import is_kept
+
 if TYPE_CHECKING:
     from collections.abc import Sized
 
@@ -14,13 +16,15 @@ STATUSES = tuple(reversed(_WORST_FIRST))
 
 
 def connector_status(st: Station, evse: int, connector: int) -> str:
-    """The ConnectorStatusEnumType: a fault outweighs unavailability, and that a plugged cable (G01)."""
+    """The ConnectorStatusEnumType: fault over unavailable over reserved over occupied (G01)."""
     state = st.connector(evse, connector)
     if state.faults:
         return "Faulted"
     # G03.FR.05: what is made Inoperative in a transaction becomes so when that ends.
     if not is_operative(st, evse, connector) and not is_in_transaction(st, evse, connector):
         return "Unavailable"
+    if is_kept(st, evse):  # also with a cable in, until the right token comes (G03.FR.09)
+        return "Reserved"
     return "Occupied" if state.plugged else "Available"
 
 

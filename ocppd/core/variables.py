@@ -24,6 +24,8 @@ T = TypeVar("T")
 
 # The value of a live variable at (station, EVSE, connector); None: no value yet.
 Reader = Callable[["Station", int, int], str | None]
+# The reason code why a station may not have that value, None where it may: what limits cannot say.
+Check = Callable[["Station", str], str | None]
 # A factory value or a limit that depends on the hardware at (hardware, EVSE, connector).
 FromHardware = Callable[["Hardware", int, int], str]
 
@@ -39,8 +41,9 @@ class Variable(Generic[T]):
 
     `place` says where it stands: on the `station`, on each `evse` or on each `connector`. `default` is the
     factory value; `read` makes it a live one, computed when asked. `minimum` and `maximum` are limits of
-    the value, or of its length where it is a string. `station_key` is `key()`, kept because it is asked for
-    with every message.
+    the value, or of its length where it is a string; `check` refuses what they cannot tell. A value of one
+    that changes `at_reboot` waits for that. `station_key` is `key()`, kept because it is asked for with every
+    message.
     """
 
     component: str
@@ -58,6 +61,8 @@ class Variable(Generic[T]):
     values: tuple[str, ...] = ()
     supports_monitoring: bool = True
     read: Reader | None = None
+    check: Check | None = None
+    at_reboot: bool = False
     station_key: str = field(init=False)
 
     def __post_init__(self) -> None:

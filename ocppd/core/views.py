@@ -84,9 +84,16 @@ def evse_state(st: Station, number: int) -> View:
         "operative": evse.operative,
         "limit_w": None,
         "limit_source": None,
-        "reservation": None,
+        "reservation": _reservation(st, number),
         "tx": _transaction(st, evse, evse.transaction) if evse.transaction else None,
     }
+
+
+def _reservation(st: Station, number: int) -> View | None:
+    found = next((it for it in st.state.reservations if it.evse == number), None)
+    if found is None:
+        return None
+    return {"id": found.id, "id_token": found.token["idToken"], "expires": format_time(found.expires)}
 
 
 def _transaction(st: Station, evse: Evse, tx: Transaction) -> View:

@@ -7,8 +7,8 @@ import base64
 import logging
 import re
 import socket
-import ssl
 import struct
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
 import structlog
@@ -22,16 +22,18 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from ocppd import __version__
-from ocppd.edge.reasons import MAX_SIZE, LinkError, reason_of
-from ocppd.edge.tls import tls_context
+from ocppd.edge.reasons import MAX_SIZE, LinkError, kind_of, reason_of
+from ocppd.edge.tls import tls_context, wildcard_in
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Coroutine
 
     from websockets.datastructures import HeadersLike
 
     from ocppd.clock import Clock
     from ocppd.core.endpoint import Endpoint
+    from ocppd.edge.tls import FileOf
 
 T = TypeVar("T")
 log = structlog.get_logger()
@@ -60,15 +62,18 @@ class Listener(Protocol):
     def received(self, station: str, text: str) -> None:
         """One text message, in the order of arrival."""
 
-    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
+    def disconnected(
+        self, station: str, reason: str, failures: int, retry_in: float | None, kind: str
+    ) -> None:
         """An established connection went (`failures` is 0), or so many attempts in a row failed.
 
-        `reason` is for people. `retry_in` is in seconds of the link's clock, 0.0 for at once; None where
-        no attempt follows: the link is not wanted, is frozen, or ends.
+        `reason` is for people, `kind` the security event that it is, if it is one. `retry_in` is in seconds
+        of the link's clock, 0.0 for at once; None where no attempt follows: the link is not wanted, is
+        frozen, or ends.
         """
 
 
-def _tls_of(endpoint: Endpoint) -> ssl.SSLContext | None:
+def _tls_of(endpoint: Endpoint, file_of: FileOf) -> ssl.SSLContext | None:
     try:
         uri = parse_uri(endpoint.url)
         uri.host.encode("idna")
@@ -76,7 +81,7 @@ def _tls_of(endpoint: Endpoint) -> ssl.SSLContext | None:
         raise LinkError("the CSMS URL is not valid: malformed host or port") from exc
     if uri.user_info is not None:  # the library would send a second Authorization header
         raise LinkError("the CSMS URL is not valid: it contains credentials")
-    return tls_context(endpoint.tls) if uri.secure else None
+    return tls_context(endpoint.trust, file_of) if uri.secure else None
 
 
 def _headers_of(endpoint: Endpoint) -> dict[str, str]:
@@ -89,6 +94,7 @@ def _headers_of(endpoint: Endpoint) -> dict[str, str]:
 class _Connection(ClientConnection):
     """A WebSocket that follows no redirect, insists on a subprotocol, and is closed within a bounded time."""
 
+    wildcards = False  # whether a certificate of the CSMS may have some
     broken: Exception | None = None  # what the transport died of
     dropped: str | None = None  # why this side aborted it
     closing = False
@@ -99,10 +105,13 @@ class _Connection(ClientConnection):
         self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
     ) -> None:
         """Raise LinkError in place of InvalidStatus, which the library would follow to another host."""
+        name = wildcard_in(self.transport.get_extra_info("peercert") or {})
+        if name is not None and not self.wildcards:  # before any password is sent
+            raise LinkError(f"certificate of the CSMS refused: wildcard {name}", "InvalidCsmsCertificate")
         try:
             await super().handshake(additional_headers, user_agent_header)
         except ws_errors.InvalidStatus as exc:
-            raise LinkError(reason_of(exc)) from exc
+            raise LinkError(reason_of(exc), kind_of(exc)) from exc
         except ws_errors.InvalidMessage as exc:
             # With TLS 1.3 the CSMS refuses a client certificate only when TLS is up.
             if isinstance(self.broken, OSError):
@@ -127,6 +136,10 @@ class _Connection(ClientConnection):
         super().connection_lost(exc)
 
 
+class _WildcardConnection(_Connection):
+    wildcards = True
+
+
 class _Bye(NamedTuple):
     """How the station leaves: with a close frame or, where `code` is None, without a word."""
 
@@ -140,7 +153,7 @@ class Link:
 
     All methods but `run` are plain calls on the loop's thread; they never wait. `handshakes` bounds how
     many links connect at a time. `random` gives a number in 0..1 for each back-off, which `clock` times;
-    the timeouts of the network are in real time.
+    the timeouts of the network are in real time. `file_of` tells the path of a key by its name.
     """
 
     def __init__(
@@ -150,12 +163,14 @@ class Link:
         clock: Clock,
         handshakes: asyncio.Semaphore,
         random: Callable[[], float],
+        file_of: FileOf = Path,
     ) -> None:
         self._station = station
         self._listener = listener
         self._clock = clock
         self._handshakes = handshakes
         self._random = random
+        self._file_of = file_of
         self._endpoint: Endpoint  # of the latest attempt
         self._wanted = False
         self._frozen = False
@@ -269,7 +284,7 @@ class Link:
             try:
                 ws = await connect(
                     endpoint.url,
-                    ssl=_tls_of(endpoint),
+                    ssl=_tls_of(endpoint, self._file_of),
                     subprotocols=[Subprotocol(protocol) for protocol in endpoint.protocols],
                     additional_headers=_headers_of(endpoint),
                     user_agent_header=f"ocppd/{__version__}",
@@ -281,7 +296,7 @@ class Link:
                     max_size=MAX_SIZE,
                     write_limit=MAX_BACKLOG,  # neither ping nor close waits for a slow reader
                     logger=_wire,
-                    create_connection=_Connection,
+                    create_connection=_WildcardConnection if endpoint.trust.wildcards else _Connection,
                 )
             except ws_errors.NegotiationError as exc:
                 offered = ", ".join(endpoint.protocols)
@@ -326,15 +341,16 @@ class Link:
             await ws.close(bye.code, bye.text)
 
     def _failed(self, state: RetryCallState) -> None:
-        exc = cast("Future", state.outcome).exception()
-        self._tell(logging.WARNING, reason_of(cast("BaseException", exc)), state.upcoming_sleep)
+        exc = cast("BaseException", cast("Future", state.outcome).exception())
+        kind = kind_of(exc) if self._attempt else ""
+        self._tell(logging.WARNING, reason_of(exc), state.upcoming_sleep, kind)
 
-    def _tell(self, level: int, reason: str, retry_in: float | None) -> None:
+    def _tell(self, level: int, reason: str, retry_in: float | None, kind: str = "") -> None:
         event = "csms.connect_failed" if self._attempt else "csms.disconnected"
         fields = {"station": self._station, "url": self._url(), "attempt": self._attempt}
         seconds = None if retry_in is None else round(retry_in, 1)
         log.log(level, event, reason=reason, retry_in_s=seconds, **fields)
-        self._listener.disconnected(self._station, reason, self._attempt, retry_in)
+        self._listener.disconnected(self._station, reason, self._attempt, retry_in, kind)
 
     def _url(self) -> str:
         return re.sub("//.*@", "//", self._endpoint.url)  # without credentials, which do not belong there

@@ -26,6 +26,7 @@ _PLAINER = {
     "model_type": _MAPPING,
     "model_attributes_type": _MAPPING,
     "dict_type": _MAPPING,
+    "is_instance_of": "Input should be a path",
     "string_type": "Input should be a valid string (a number needs quotes)",
     "missing": "this key is required",
 }

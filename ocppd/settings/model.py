@@ -200,6 +200,8 @@ class Settings(BaseSettings):
         kinds: list[StationSettings | FleetSettings] = [*self.stations, *self.fleet]
         if not all(map(self._gives_csms, kinds)):
             yield from _under(("csms",), self.csms.unmet())
+        if self.mqtt.tls is not None:
+            yield from _under(("mqtt", "tls"), self.mqtt.tls.unmet())
         yield from self._doubles()
 
     def faults(self, kind: StationSettings | FleetSettings) -> Iterator[Problem]:

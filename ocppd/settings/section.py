@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    InstanceOf,
     SecretStr,
     ValidationInfo,
     WithJsonSchema,
@@ -16,6 +17,13 @@ from pydantic import (
 )
 
 from ocppd.core.description import Tls
+from ocppd.core.endpoint import Trust
+from ocppd.pem import PemError, check_key, check_pair, read_certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ocppd.settings.check import Problem
 
 
 class Section(BaseModel):
@@ -68,13 +76,82 @@ class WithPassword(Section):
         return given.get_secret_value() if given else None
 
 
-class TlsSettings(Section):
-    """Paths of PEM files; a relative one is relative to the settings file that names it."""
+class CertificateFile(str):
+    """The path of a PEM file and the certificates that it held when the settings were read."""
 
-    ca: str | None = None
-    cert: str | None = None
-    key: str | None = None
+    __slots__ = ("pem",)
+    pem: str
+
+
+def _certificates_in(path: object) -> object:
+    """The file of that path; what is no path is left for pydantic to judge."""
+    if not isinstance(path, str) or isinstance(path, CertificateFile):
+        return path
+    file = CertificateFile(path)
+    try:
+        file.pem = read_certificates(path)
+    except PemError as error:
+        raise ValueError(f"{path} {error}") from None
+    return file
+
+
+class KeyFile(str):
+    """The path of a PEM file that held a private key when the settings were read."""
+
+    __slots__ = ()
+
+
+def _with_a_key(path: object) -> object:
+    """The file of that path; what is no path is left for pydantic to judge."""
+    if not isinstance(path, str) or isinstance(path, KeyFile):
+        return path
+    try:
+        check_key(path)
+    except PemError as error:
+        raise ValueError(f"{path} {error}") from None
+    return KeyFile(path)
+
+
+# Read where it is given, and not again where settings are laid over one another.
+_PATH = WithJsonSchema({"type": "string", "format": "path"})
+CertificatesFromFile = Annotated[InstanceOf[CertificateFile], BeforeValidator(_certificates_in), _PATH]
+KeyInFile = Annotated[InstanceOf[KeyFile], BeforeValidator(_with_a_key), _PATH]
+
+
+class TlsSettings(Section):
+    """Paths of PEM files; a relative one is relative to the settings file that names it.
+
+    `ca` are the root certificates to trust, and no others; without it, those of the operating system. `cert`
+    is one's own certificate and the chain above it, `key` its private key, without a password.
+    """
+
+    ca: CertificatesFromFile | None = None
+    cert: CertificatesFromFile | None = None
+    key: KeyInFile | None = None
 
     def describe(self) -> Tls:
         """The core's form of it."""
-        return Tls(ca=self.ca, cert=self.cert, key=self.key)
+        return Tls(
+            ca=self.ca and str(self.ca),
+            cert=self.cert and str(self.cert),
+            key=self.key and str(self.key),
+            roots=self.ca.pem if self.ca else None,
+            chain=self.cert.pem if self.cert else None,
+        )
+
+    def trust(self) -> Trust:
+        """What a connection of the daemon itself goes by."""
+        tls = self.describe()
+        return Trust(roots=tls.roots, chain=tls.chain, key=tls.key)
+
+    def unmet(self) -> Iterator[Problem]:
+        """A certificate without its key, or a key without its certificate."""
+        if self.cert and not self.key:
+            yield ("key",), f"is needed for the certificate in {self.cert}"
+        elif self.key and not self.cert:
+            yield ("cert",), f"is needed for the key in {self.key}"
+        elif self.cert and self.key:
+            try:
+                check_pair(self.cert.pem, self.key)
+            except PemError as error:
+                yield ("key",), f"{self.key} {error}"

@@ -14,11 +14,12 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ocppd.core.description import Car, Connector, Csms, Evse, Hardware, Preset, Token
+from ocppd.settings.monitors import MonitorSettings
 from ocppd.settings.presets import PresetSettings, Value, VariableKey, preset
 from ocppd.settings.section import Section, TlsSettings, WithPassword
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from ocppd.settings.check import Problem
 
@@ -161,7 +162,7 @@ class CsmsSettings(WithPassword):
         )
 
     def unmet(self) -> Iterator[Problem]:
-        """What the security profile needs and these settings, complete with all defaults, do not have.
+        """What the security profile and TLS need and these settings, complete with all defaults, do not have.
 
         TLS below profile 2 is more than was asked for, and no mistake.
         """
@@ -170,10 +171,11 @@ class CsmsSettings(WithPassword):
             yield ("url",), f"{profile} a wss:// URL"
         if self.security_profile in (1, 2) and self.secret() is None:
             yield ("password",), f"{profile} a password"
-        if self.security_profile == 3 and not self.tls.cert:
+        if self.security_profile == 3 and not self.tls.cert and not self.tls.key:
             yield ("tls", "cert"), f"{profile} the station's certificate"
-        if self.security_profile == 3 and not self.tls.key:
             yield ("tls", "key"), f"{profile} the key of the station's certificate"
+        for loc, problem in self.tls.unmet():
+            yield ("tls", *loc), problem
 
 
 class KindSettings(Section):
@@ -189,6 +191,7 @@ class KindSettings(Section):
     default_token: TokenSettings = TokenSettings()
     variables: dict[VariableKey, Value] = Field({})
     device_model: list[PresetSettings] = Field([])
+    monitors: list[MonitorSettings] = Field([], max_length=200)
 
     def hardware(self) -> Hardware:
         """The core's form of everything but `csms` and `groups`."""
@@ -200,18 +203,20 @@ class KindSettings(Section):
             ev=self.ev.describe(),
             default_token=self.default_token.describe(),
             presets=(*self._short_presets(), *(entry.describe() for entry in self.device_model)),
+            monitors=tuple(entry.describe() for entry in self.monitors),
         )
 
     def misplaced(self) -> Iterator[Problem]:
-        """Entries of `device_model` for an EVSE or connector that this kind does not have."""
-        for index, entry in enumerate(self.device_model):
+        """Entries of `device_model` or `monitors` for an EVSE or connector that this kind does not have."""
+        entries: dict[str, Sequence[PresetSettings | MonitorSettings]]
+        entries = {"device_model": self.device_model, "monitors": self.monitors}
+        for key, index, entry in ((key, *it) for key, found in entries.items() for it in enumerate(found)):
             if entry.evse is None:
                 continue
             if entry.evse > len(self.evses):
-                yield ("device_model", index, "evse"), f"there is no EVSE {entry.evse}"
+                yield (key, index, "evse"), f"there is no EVSE {entry.evse}"
             elif (entry.connector or 0) > len(self.evses[entry.evse - 1].connectors):
-                problem = f"EVSE {entry.evse} has no connector {entry.connector}"
-                yield ("device_model", index, "connector"), problem
+                yield (key, index, "connector"), f"EVSE {entry.evse} has no connector {entry.connector}"
 
     def _short_presets(self) -> Iterator[Preset]:
         return (preset(key, value) for key, value in self.variables.items())

@@ -10,7 +10,7 @@ import pytest
 
 from ocppd.blocks import handlers
 from ocppd.core.description import Csms, Hardware, StationDescription, Tls
-from ocppd.core.endpoint import Endpoint
+from ocppd.core.endpoint import Endpoint, Trust
 from ocppd.core.errors import CallError, CommandError
 from ocppd.core.state import State
 from ocppd.core.station import Answer, Order
@@ -506,6 +506,13 @@ def test_TC_B_57_backoff_and_timeout_are_the_variables() -> None:
     assert it.timeout == 30
 
 
-def test_the_files_of_the_certificates_are_handed_on() -> None:
-    tls = Tls("ca.pem", "cert.pem", "key.pem")
-    assert endpoint(Csms(security_profile=3, tls=tls)).tls == tls
+def test_A00_FR_401_402_the_certificate_of_the_station_is_for_security_profile_3_alone() -> None:
+    tls = Tls("ca.pem", "cert.pem", "key.pem", roots="ROOTS", chain="CHAIN")
+    assert endpoint(Csms(security_profile=3, tls=tls)).trust == Trust("ROOTS", "CHAIN", "key.pem")
+    assert endpoint(Csms(security_profile=2, tls=tls)).trust == Trust("ROOTS")
+
+
+def test_TC_A_05_the_CSMS_may_allow_wildcards_in_its_certificate(bench: Bench) -> None:
+    assert not bench.station.endpoint.trust.wildcards
+    bench.set("SecurityCtrlr.AllowCSMSTLSWildcards", True)
+    assert bench.station.endpoint.trust.wildcards

@@ -1,24 +1,19 @@
-"""The link against real servers on loopback: websockets' own, raw TCP, and TLS."""
+"""The link against real servers on loopback: websockets' own, and raw TCP. TLS is in test_tls."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
-import contextlib
-import datetime
-import hashlib
 import http
-import os
 import socket
 import ssl
 import struct
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import pytest
-import trustme
 from structlog.testing import capture_logs
-from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.asyncio.server import ServerConnection
 from websockets.datastructures import Headers
 from websockets.exceptions import (
     ConnectionClosedError,
@@ -30,237 +25,32 @@ from websockets.exceptions import (
     ProtocolError,
 )
 from websockets.frames import Close
-from websockets.http11 import Request, Response
+from websockets.http11 import Response
 
 import ocppd
-from ocppd.core.description import Tls
-from ocppd.core.endpoint import Backoff, Endpoint
+from ocppd.core.endpoint import Endpoint
 from ocppd.edge.link import Link
 from ocppd.edge.reasons import MAX_SIZE, LinkError, reason_of
-from ocppd.edge.tls import tls_context
+from tests.edge.linking import (
+    CLOSE,
+    CONNECTED,
+    PATIENCE,
+    PING,
+    PONG,
+    SILENCE,
+    TEXT,
+    Bench,
+    csms,
+    endpoint_of,
+    linking,
+    raw_csms,
+    request_of,
+    turns,
+    wired,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
-    from pathlib import Path
-
-PATIENCE = 5.0  # seconds until a test gives up waiting for what must happen
-SILENCE = 0.1  # seconds in which nothing must happen
-CONNECTED = ("connected", "ocpp2.0.1")
-BACKOFF = Backoff(minimum=1.0, random_range=10.0, repeats=2)
-TEXT, BINARY, CLOSE, PING, PONG = 0x81, 0x82, 0x88, 0x89, 0x8A
-
-
-class Ear:
-    """A listener that notes what it hears, in order."""
-
-    def __init__(self, endpoint: Endpoint) -> None:
-        self.at = endpoint
-        self.asked = 0
-        self.heard: asyncio.Queue[tuple[Any, ...]] = asyncio.Queue()
-
-    def endpoint(self, station: str) -> Endpoint:
-        assert station == "CP001"
-        self.asked += 1
-        return self.at
-
-    def connected(self, station: str, protocol: str) -> None:
-        self.heard.put_nowait(("connected", protocol))
-
-    def received(self, station: str, text: str) -> None:
-        self.heard.put_nowait(("received", text))
-
-    def disconnected(self, station: str, reason: str, failures: int, retry_in: float | None) -> None:
-        self.heard.put_nowait(("disconnected", reason, failures, retry_in))
-
-    async def hears(self) -> tuple[Any, ...]:
-        async with asyncio.timeout(PATIENCE):
-            return await self.heard.get()
-
-
-class StillClock:
-    """A clock that stands: a sleep ends when the test says `wake`."""
-
-    def __init__(self) -> None:
-        self._wakes = asyncio.Semaphore(0)
-
-    def time(self) -> float:
-        return 0.0
-
-    async def sleep(self, seconds: float) -> None:
-        await self._wakes.acquire()
-
-    def wake(self) -> None:
-        self._wakes.release()
-
-
-class Bench:
-    """A running link with its ear and its clock."""
-
-    def __init__(self, endpoint: Endpoint, handshakes: asyncio.Semaphore | None = None) -> None:
-        self.ear = Ear(endpoint)
-        self.clock = StillClock()
-        self.link = Link("CP001", self.ear, self.clock, handshakes or asyncio.Semaphore(10), lambda: 0.5)
-        self.task = asyncio.create_task(self.link.run(), name="link[CP001]")
-
-    async def hears(self) -> tuple[Any, ...]:
-        return await self.ear.hears()
-
-    async def stop(self) -> None:
-        self.task.cancel()
-        async with asyncio.timeout(PATIENCE):
-            await asyncio.wait([self.task])
-        if not self.task.cancelled():
-            self.task.result()
-
-
-@contextlib.asynccontextmanager
-async def linking(endpoint: Endpoint, **more: Any) -> AsyncIterator[Bench]:
-    """A link that wants to be connected; stopped in the end."""
-    bench = Bench(endpoint, **more)
-    bench.link.want(True)
-    try:
-        yield bench
-    finally:
-        await bench.stop()
-
-
-class Csms:
-    """websockets' own server, which hands its connections to the test."""
-
-    def __init__(self, server: Server, accepted: asyncio.Queue[ServerConnection]) -> None:
-        self._accepted = accepted
-        self.server = server
-        self.port: int = next(iter(server.sockets)).getsockname()[1]
-
-    async def accepts(self) -> ServerConnection:
-        async with asyncio.timeout(PATIENCE):
-            return await self._accepted.get()
-
-
-@contextlib.asynccontextmanager
-async def csms(port: int = 0, **more: Any) -> AsyncIterator[Csms]:
-    """A CSMS that speaks OCPP 2.0.1, as far as the handshake goes."""
-    accepted: asyncio.Queue[ServerConnection] = asyncio.Queue()
-
-    async def handler(connection: ServerConnection) -> None:
-        accepted.put_nowait(connection)
-        await connection.wait_closed()
-
-    options: dict[str, Any] = {"subprotocols": ["ocpp2.0.1"], "ping_interval": None, "close_timeout": 0.2}
-    async with serve(handler, "127.0.0.1", port, **options | more) as server:
-        yield Csms(server, accepted)
-
-
-class Wire:
-    """One accepted TCP connection, seen from the CSMS byte for byte."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    async def request(self) -> dict[str, str]:
-        async with asyncio.timeout(PATIENCE):
-            lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().splitlines()
-        return dict(line.split(": ", 1) for line in lines[1:] if line)
-
-    async def upgrade(self, protocol: str = "ocpp2.0.1") -> None:
-        key = (await self.request())["Sec-WebSocket-Key"]
-        digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
-        answer = [
-            "HTTP/1.1 101 Switching Protocols",
-            "Upgrade: websocket",
-            "Connection: Upgrade",
-            f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}",
-            f"Sec-WebSocket-Protocol: {protocol}",
-        ]
-        self.writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())
-
-    def write(self, kind: int, payload: bytes = b"") -> None:
-        assert len(payload) < 126
-        self.writer.write(bytes([kind, len(payload)]) + payload)
-
-    async def frame(self) -> tuple[int, bytes]:
-        async with asyncio.timeout(PATIENCE):
-            kind, length = await self.reader.readexactly(2)
-            mask = await self.reader.readexactly(4)
-            masked = await self.reader.readexactly(length & 0x7F)
-        return kind, bytes(byte ^ mask[i % 4] for i, byte in enumerate(masked))
-
-    def pause_reading(self) -> None:
-        cast("asyncio.Transport", self.writer.transport).pause_reading()
-
-    async def is_silent(self) -> bool:
-        """True if nothing comes for a while: neither data nor an end."""
-        try:
-            async with asyncio.timeout(SILENCE):
-                await self.reader.read(1)
-        except TimeoutError:
-            return True
-        return False
-
-    async def end(self) -> str:
-        """What ends the connection: `FIN` or `RST`; data before it is skipped."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                await self.reader.read()
-        except ConnectionResetError:
-            return "RST"
-        return "FIN"
-
-
-class RawCsms:
-    """A TCP server, which hands its connections to the test."""
-
-    def __init__(self) -> None:
-        self.port = 0
-        self._accepted: asyncio.Queue[Wire] = asyncio.Queue()
-        self._wires: list[Wire] = []
-
-    def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._wires.append(Wire(reader, writer))
-        self._accepted.put_nowait(self._wires[-1])
-
-    async def accepts(self) -> Wire:
-        async with asyncio.timeout(PATIENCE):
-            return await self._accepted.get()
-
-    async def hang_up(self) -> None:
-        for wire in self._wires:
-            wire.writer.transport.abort()
-            with contextlib.suppress(ConnectionError):
-                await wire.writer.wait_closed()
-
-
-@contextlib.asynccontextmanager
-async def raw_csms() -> AsyncIterator[RawCsms]:
-    raw = RawCsms()
-    async with await asyncio.start_server(raw.accept, "127.0.0.1", 0) as server:
-        raw.port = server.sockets[0].getsockname()[1]
-        yield raw
-        await raw.hang_up()
-
-
-async def turns(number: int) -> None:
-    """Let the event loop turn so many times."""
-    for _ in range(number):
-        await asyncio.sleep(0)
-
-
-@contextlib.asynccontextmanager
-async def wired() -> AsyncIterator[tuple[RawCsms, Wire, Bench]]:
-    """A raw CSMS, its end of an established connection, and the link at the other end."""
-    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
-        wire = await server.accepts()
-        await wire.upgrade()
-        assert await bench.hears() == CONNECTED
-        yield server, wire, bench
-        await server.hang_up()  # before the link waits for an answer to its close frame
-
-
-def endpoint_of(port: int, scheme: str = "ws", host: str = "127.0.0.1", **more: Any) -> Endpoint:
-    url = f"{scheme}://{host}:{port}/ocpp/CP001"
-    endpoint = Endpoint(url=url, identity="CP001", protocols=("ocpp2.0.1",), tls=Tls(), backoff=BACKOFF)
-    return replace(endpoint, **more)
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -268,11 +58,6 @@ def closed_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def request_of(connection: ServerConnection) -> Request:
-    assert connection.request is not None
-    return connection.request
 
 
 # Connecting
@@ -297,7 +82,6 @@ async def test_a00_fr_203_basic_auth_is_identity_and_password_in_utf_8_beside_an
             url=f"ws://127.0.0.1:{server.port}/ocpp/CP%2B1",
             identity="CP+1",
             protocols=("ocpp2.0.1",),
-            tls=Tls(),
             password="pä:ß wörd@%41",
         )
         async with linking(endpoint) as bench:
@@ -716,7 +500,7 @@ async def test_an_order_out_of_the_listener_ends_the_back_off_before_it_begins(c
     async with linking(endpoint_of(closed_port)) as bench:
         tell = bench.ear.disconnected
 
-        def disconnected(station: str, reason: str, failures: int, retry_in: float | None) -> None:
+        def disconnected(station: str, reason: str, failures: int, retry_in: float | None, kind: str) -> None:
             bench.ear.disconnected = tell  # type: ignore[method-assign]
             bench.link.close(1000, "")
 
@@ -865,188 +649,6 @@ async def test_a_connection_that_broke_in_the_same_moment_can_be_frozen() -> Non
         assert (await bench.hears())[0] == "disconnected"
         bench.link.thaw()
         assert await bench.hears() == CONNECTED
-
-
-# TLS
-
-
-class Pki:
-    """Certificates of two authorities, and the PEM files of a station."""
-
-    def __init__(self, folder: Path) -> None:
-        self.ca = trustme.CA()
-        self.other = trustme.CA()
-        self.folder = folder
-        self.ca.cert_pem.write_to_path(folder / "ca.pem")
-        self.other.cert_pem.write_to_path(folder / "other.pem")
-        station = self.ca.issue_cert("CP001", common_name="CP001")
-        station.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-        station.private_key_pem.write_to_path(folder / "key.pem")
-        (folder / "junk.pem").write_text("not a certificate")
-
-    def file(self, name: str) -> str:
-        return str(self.folder / f"{name}.pem")
-
-    def server(self, name: str = "localhost", **more: Any) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.ca.issue_cert(name, **more).configure_cert(context)
-        return context
-
-
-@pytest.fixture(scope="module")
-def pki(tmp_path_factory: pytest.TempPathFactory) -> Pki:
-    return Pki(tmp_path_factory.mktemp("pki"))
-
-
-def tls_endpoint(server: Csms, **tls: str) -> Endpoint:
-    return endpoint_of(server.port, scheme="wss", host="localhost", tls=Tls(**tls), password="secret")
-
-
-async def test_tls_with_a_known_ca(pki: Pki) -> None:
-    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
-        assert await bench.hears() == CONNECTED
-        peer = await server.accepts()
-        bench.link.send("over TLS")
-        assert await peer.recv() == "over TLS"
-        await bench.stop()
-        await peer.wait_closed()
-        assert peer.close_code == 1001
-
-
-async def test_tls_1_1_is_refused(pki: Pki) -> None:
-    assert tls_context(Tls(ca=pki.file("ca"))).minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-@pytest.mark.parametrize(
-    ("ca", "certificate", "reason"),
-    [
-        ("other", {}, "unknown CA: unable to get local issuer certificate"),
-        ("ca", {"name": "csms.example"}, "Hostname mismatch, certificate is not valid for 'localhost'."),
-        (
-            "ca",
-            {"not_after": datetime.datetime(2020, 1, 2, tzinfo=datetime.UTC)},
-            "certificate has expired",
-        ),
-    ],
-)
-async def test_a_bad_certificate_of_the_csms_is_told(
-    pki: Pki, ca: str, certificate: dict[str, Any], reason: str
-) -> None:
-    async with (
-        csms(ssl=pki.server(**certificate)) as server,
-        linking(tls_endpoint(server, ca=pki.file(ca))) as bench,
-    ):
-        reason = f"certificate of the CSMS refused: {reason}"
-        assert await bench.hears() == ("disconnected", reason, 1, 6.0)
-
-
-def mutual(pki: Pki) -> ssl.SSLContext:
-    context = pki.server()
-    context.verify_mode = ssl.CERT_REQUIRED
-    pki.ca.configure_trust(context)
-    return context
-
-
-async def test_mutual_tls(pki: Pki) -> None:
-    files = {name: pki.file(name) for name in ("ca", "cert", "key")}
-    async with csms(ssl=mutual(pki)) as server, linking(tls_endpoint(server, **files)) as bench:
-        assert await bench.hears() == CONNECTED
-        peer = await server.accepts()
-        subject = peer.transport.get_extra_info("peercert")["subject"]
-        assert (("commonName", "CP001"),) in subject
-
-
-@pytest.mark.parametrize(
-    ("version", "reason"),
-    [
-        (ssl.TLSVersion.TLSv1_2, "sslv3 alert handshake failure"),
-        (ssl.TLSVersion.TLSv1_3, "tlsv13 alert certificate required"),
-    ],
-)
-async def test_mutual_tls_without_a_certificate_is_refused_by_the_csms(
-    pki: Pki, version: ssl.TLSVersion, reason: str
-) -> None:
-    context = mutual(pki)
-    context.maximum_version = version
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        server.settimeout(PATIENCE)
-        endpoint = endpoint_of(server.getsockname()[1], "wss", "localhost", tls=Tls(ca=pki.file("ca")))
-        async with linking(endpoint) as bench:
-            await asyncio.to_thread(refuse, server, context)
-            assert await bench.hears() == ("disconnected", f"TLS refused by the CSMS: {reason}", 1, 6.0)
-
-
-def refuse(server: socket.socket, context: ssl.SSLContext) -> None:
-    """A TLS handshake that fails on the side of the CSMS, with the alert that asyncio does not send."""
-    connection, _ = server.accept()
-    connection.settimeout(PATIENCE)
-    with connection.dup() as kept:  # closing it with data unread would reset it, alert and all
-        kept.settimeout(PATIENCE)
-        with pytest.raises(ssl.SSLError):
-            context.wrap_socket(connection, server_side=True)
-        kept.shutdown(socket.SHUT_WR)
-        with contextlib.suppress(ConnectionResetError):
-            while kept.recv(4096):
-                pass
-
-
-async def test_a_csms_without_tls_fails_a_tls_attempt(pki: Pki) -> None:
-    async with csms() as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
-        assert (await bench.hears())[0] == "disconnected"
-
-
-async def test_a_frozen_tls_connection_is_silent(pki: Pki) -> None:
-    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=pki.file("ca"))) as bench:
-        assert await bench.hears() == CONNECTED
-        peer = await server.accepts()
-        bench.link.freeze()
-        assert await bench.hears() == ("disconnected", "the cable is pulled", 0, None)
-        pong = await peer.ping()
-        with pytest.raises(TimeoutError):
-            async with asyncio.timeout(SILENCE):
-                await pong
-        bench.link.thaw()
-        assert await bench.hears() == CONNECTED
-        await peer.wait_closed()
-        assert peer.close_code == 1006
-
-
-@pytest.mark.parametrize(
-    ("files", "named"),
-    [
-        ({"ca": "missing"}, ["tls.ca ", "missing.pem: no such file or directory"]),
-        ({"ca": "junk"}, ["tls.ca ", "junk.pem: TLS: no certificate or crl found"]),
-        ({"cert": "cert", "key": "missing"}, ["tls.key ", "missing.pem: no such file or directory"]),
-        ({"cert": "junk", "key": "key"}, ["tls.cert ", "junk.pem with tls.key "]),
-        ({"cert": "ca", "key": "key"}, ["tls.cert ", "ca.pem with tls.key ", "key values mismatch"]),
-    ],
-)
-async def test_a_bad_tls_file_is_a_failed_attempt_that_names_key_and_file(
-    pki: Pki, files: dict[str, str], named: list[str]
-) -> None:
-    tls = Tls(**{key: pki.file(name) for key, name in files.items()})
-    async with linking(endpoint_of(1, scheme="wss", tls=tls)) as bench:
-        _, reason, failures, retry_in = await bench.hears()
-    assert all(part in reason for part in named), reason
-    assert (failures, retry_in) == (1, 6.0)
-
-
-async def test_a_repaired_tls_file_is_used_by_the_next_attempt(pki: Pki) -> None:
-    path = pki.folder / "repaired.pem"
-    other = (pki.folder / "other.pem").read_bytes()
-    async with csms(ssl=pki.server()) as server, linking(tls_endpoint(server, ca=str(path))) as bench:
-        assert "no such file" in (await bench.hears())[1]
-        path.write_bytes(other)
-        os.utime(path, (1, 1))
-        bench.clock.wake()
-        assert "unknown CA" in (await bench.hears())[1]
-        path.write_bytes((pki.folder / "ca.pem").read_bytes())
-        bench.clock.wake()
-        assert await bench.hears() == CONNECTED
-
-
-def test_stations_with_the_same_files_share_a_context(pki: Pki) -> None:
-    assert tls_context(Tls(ca=pki.file("ca"))) is tls_context(Tls(ca=pki.file("ca")))
 
 
 # The log

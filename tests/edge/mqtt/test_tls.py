@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import trustme
 
-from ocppd.core.description import Tls
 from ocppd.edge.mqtt import Pace
 from ocppd.edge.tls import tls_context
 from ocppd.payload import Payload
+from ocppd.settings.section import TlsSettings
 from tests.edge.mqtt.edge import Edge, Logged, Mosquitto, running, until
 
 # paho leaves the socket of a failed handshake to the garbage collector.
@@ -52,9 +52,10 @@ class Certificates:
 
     def context(self, ca: str = "ca", own: str | None = "daemon") -> ssl.SSLContext:
         """The daemon's side, as its settings `mqtt.tls` make it."""
-        if own is None:
-            return tls_context(Tls(ca=self.path(ca)))
-        return tls_context(Tls(self.path(ca), self.path(f"{own}.crt"), self.path(f"{own}.key")))
+        files = {"ca": self.path(ca)}
+        if own is not None:
+            files |= {"cert": self.path(f"{own}.crt"), "key": self.path(f"{own}.key")}
+        return tls_context(TlsSettings.model_validate(files).trust())
 
 
 @pytest.fixture
