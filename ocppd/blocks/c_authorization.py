@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ocppd.blocks import e_transactions
+from ocppd.blocks import e_transactions, h_reservation
 from ocppd.core import on
 from ocppd.core.errors import CallError, CommandError, as_command_error
 from ocppd.core.station import LATER, Done, Later
@@ -78,9 +78,9 @@ def present(st: Station, evse: int, token: Payload, group: str | None) -> Done |
     if held is not None and is_same(held.token, token):  # C01.FR.03, E07.FR.01
         st.emit("stop_authorized", evse, token=token)
         return _outcome(st, evse, "Accepted")
-    if held is None and (hindrance := why_not(st, evse, token)):
-        raise hindrance
     asks = st.get(ENABLED) and token["type"] not in _NEVER_ASKED
+    if held is None and (hindrance := why_not(st, evse, token, group, group_known=not asks)):
+        raise hindrance
     if not asks and held is not None:
         raise CommandError("invalid_state", "another token is charging here")
     if not asks:
@@ -96,13 +96,20 @@ def present(st: Station, evse: int, token: Payload, group: str | None) -> Done |
     raise CommandError("not_connected", "the token is not known here and the CSMS cannot be asked")
 
 
-def why_not(st: Station, evse: int, token: Payload) -> CommandError | None:
-    """What keeps a good token from charging at the EVSE, at which nobody is authorized; None: nothing."""
+def why_not(
+    st: Station, evse: int, token: Payload, group: str | None = None, *, group_known: bool = True
+) -> CommandError | None:
+    """What keeps a good token from charging at the EVSE, at which nobody is authorized; None: nothing.
+
+    `group_known` false: the CSMS will still be asked for the group of the token (H03.FR.08).
+    """
     tx = st.evse(evse).transaction
     if tx is None and not e_transactions.may_start(st):
         return CommandError("not_connected", "the CSMS has not accepted the station yet")
     if not is_usable(st, evse):
         return CommandError("invalid_state", "the EVSE is faulted or unavailable")
+    if h_reservation.is_kept_from(st, evse, token, group, group_known=group_known):
+        return CommandError("invalid_state", "the EVSE is reserved for somebody else")
     if tx is None:
         return None
     if tx.stopped_reason is not None:  # C01.FR.23
@@ -115,7 +122,7 @@ def why_not(st: Station, evse: int, token: Payload) -> CommandError | None:
 def is_usable(st: Station, evse: int) -> bool:
     """Whether at least one connector of the EVSE can serve somebody."""
     numbers = range(1, len(st.evse(evse).connectors) + 1)
-    return any(connector_status(st, evse, number) in ("Available", "Occupied") for number in numbers)
+    return any(connector_status(st, evse, number) not in ("Faulted", "Unavailable") for number in numbers)
 
 
 def is_same(one: Payload, other: Payload) -> bool:
@@ -166,7 +173,7 @@ def _refusal(st: Station, call: QueuedCall, info: Payload, group: str | None) ->
     if evse not in info.get("evseId", [evse]):  # C01.FR.21
         return CommandError("csms_rejected", f"the token is not for EVSE {evse}", {"status": status})
     if held is None:
-        return why_not(st, evse, token)
+        return why_not(st, evse, token, group)
     is_start = call.context.get("remote_start_id") is not None
     if is_start or not (is_same(held.token, token) or _is_same_group(held, group)):
         return CommandError("invalid_state", "another token is charging here, of another group")

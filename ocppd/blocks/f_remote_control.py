@@ -27,15 +27,16 @@ def request_start(st: Station, request: Payload) -> Payload:
     """Accept it for an EVSE that is free or whose transaction nobody is authorized for (F01.FR.13)."""
     if not st.is_online:
         return _rejected("CSNotAccepted")  # B02.FR.05
-    token = request["idToken"]
-    evse = request.get("evseId") or _free_evse(st, token)
+    token, group = request["idToken"], request.get("groupIdToken", {}).get("idToken")
+    evse = request.get("evseId") or _free_evse(st, token, group)
     if evse is None:
         return _rejected("TxInProgress")  # F01.FR.07
     if not 1 <= evse <= len(st.state.evses):
         return _rejected("UnknownEvse")
     if st.evse(evse).authorization is not None:
         return _rejected("TxInProgress")  # F01.FR.24
-    if c_authorization.why_not(st, evse, token) is not None:
+    asks = st.get(AUTHORIZE_REMOTE_START)
+    if c_authorization.why_not(st, evse, token, group, group_known=not asks) is not None:
         return _rejected("Unspecified")  # F01.FR.23
     tx = st.evse(evse).transaction
     st.emit("remote_start", evse, request=request)
@@ -46,10 +47,10 @@ def _rejected(reason: str) -> Payload:
     return {"status": "Rejected", "statusInfo": {"reasonCode": reason}}
 
 
-def _free_evse(st: Station, token: Payload) -> int | None:
+def _free_evse(st: Station, token: Payload, group: str | None) -> int | None:
     """An EVSE to start at: rather one with a car that waits (F01.FR.20)."""
     unused = [n for n, evse in st.evses() if evse.authorization is None]
-    free = [n for n in unused if c_authorization.why_not(st, n, token) is None]
+    free = [n for n in unused if c_authorization.why_not(st, n, token, group) is None]
     waiting = [n for n in free if any(plug.plugged for plug in st.evse(n).connectors)]
     return next(iter(waiting or free), None)
 

@@ -127,14 +127,17 @@ def used(st: Station, event: Event) -> None:
         _remove(st, [reservation], "Used", event.evse)
 
 
-def is_kept_from(st: Station, evse: int, token: Payload, group: str | None) -> bool:
-    """Whether the EVSE is kept for somebody else (H01.FR.07, F01.FR.21, F01.FR.22)."""
-    return reservations.is_kept(st, evse) and reservations.fitting(st, evse, token, group) is None
+def is_kept_from(
+    st: Station, evse: int, token: Payload, group: str | None, *, group_known: bool = True
+) -> bool:
+    """Whether the EVSE is kept for somebody else (H01.FR.07, F01.FR.21, F01.FR.22).
 
-
-def may_be_for_a_group(st: Station, evse: int) -> bool:
-    """Whether the group of a token could open the EVSE: then the CSMS must be asked for it (H03.FR.08)."""
-    return any(it.group is not None and it.evse in (None, evse) for it in st.state.reservations)
+    Where the group of the token is not known yet, it may be the one that a reservation is for (H03.FR.08).
+    """
+    if not reservations.is_kept(st, evse) or reservations.fitting(st, evse, token, group) is not None:
+        return False
+    by_group = any(it.group is not None and it.evse in (None, evse) for it in st.state.reservations)
+    return group_known or not by_group
 
 
 @on.event("fault", "availability_changed", "started")
