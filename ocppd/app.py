@@ -19,6 +19,7 @@ from ocppd.edge import systemd
 from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
 from ocppd.edge.tls import tls_context
+from ocppd.edge.workshop import Workshop
 from ocppd.fleet import Fleet, Nobody
 from ocppd.settings import Settings, SettingsError
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.state import State
     from ocppd.edge.mqtt import Mqtt
+    from ocppd.edge.workshop import Trade
 
 log = structlog.get_logger()
 
@@ -92,6 +94,11 @@ def build(settings: Settings, *, claims: bool = False) -> tuple[Daemon, Saver]:
     return daemon, saver
 
 
+def trades(daemon: Daemon) -> dict[str, Trade]:
+    """Who does which kind of job; see `Station.work`."""
+    return {"key": daemon.keys.trade}
+
+
 def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
     mqtt = settings.mqtt
     if not mqtt.enabled:
@@ -133,6 +140,7 @@ async def run(
     `load` reads the settings anew on SIGHUP; `ready` is told when all stations have started.
     """
     daemon, saver = build(settings, claims=True)
+    daemon.fleet.workshop = workshop = Workshop(trades(daemon), daemon.fleet.worked)
     _spare_the_collector()
     stop, hangup = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hangup)
@@ -152,7 +160,7 @@ async def run(
             await stop.wait()
             log.info("daemon.stopping")
             systemd.notify("STOPPING=1")
-            await _stop(daemon, saver, links, edges)
+            await _stop(daemon, saver, workshop, links, edges)
     log.info("daemon.stopped")
 
 
@@ -220,12 +228,17 @@ async def _timers(daemon: Daemon) -> None:
 
 
 async def _stop(
-    daemon: Daemon, saver: Saver, links: asyncio.Task[None], edges: list[asyncio.Task[None]]
+    daemon: Daemon,
+    saver: Saver,
+    workshop: Workshop,
+    links: asyncio.Task[None],
+    edges: list[asyncio.Task[None]],
 ) -> None:
-    """No more commands, sockets closed, state saved, `offline` said; in this order and in bounded time."""
+    """No more commands, links and jobs ended, state saved, `offline` said; in this order, in bounded time."""
     if daemon.mqtt is not None:
         daemon.mqtt.refuse_commands()
     await _end(links)
+    await workshop.stop()
     daemon.fleet.flush()
     # All of them: what a full disk has refused is not among the unsaved.
     saver.save({it.id: it.state for it in daemon.fleet.stations.values()})

@@ -136,16 +136,89 @@ def schema() -> None:
 
 
 @app.command()
+def pki(  # noqa: PLR0913, PLR0917 - each is an option of the command line
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put them; made if need be.")],
+    host: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="A name or address of the CSMS, beside localhost, 127.0.0.1 and ::1; may be repeated.",
+        ),
+    ] = None,
+    station: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="ID[:SERIAL]",
+            help="A station, with a serial number other than SN-ID; may be repeated. Default: CP001.",
+        ),
+    ] = None,
+    emaid: Annotated[str, typer.Option(help="The eMAID of the contract.")] = "DE8AA1A2B3C4D5",
+    organization: Annotated[str, typer.Option(help="The owner of everything, O.")] = "ocppd",
+    ocsp: Annotated[
+        str, typer.Option(metavar="URL", help="The OCSP responder that certificates of V2G and MO name.")
+    ] = "http://ocsp.example.test/",
+    days: Annotated[int, typer.Option(min=1, max=36500, help="How long certificates are valid.")] = 365,
+    rsa: Annotated[
+        bool, typer.Option("--rsa", help="RSA 2048 instead of EC P-256, but for V2G and MO.")
+    ] = False,
+    bad: Annotated[
+        bool, typer.Option("--bad", help="Bad certificates, too, in DIR/bad: each is wrong in one way.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite what is there.")] = False,
+) -> None:
+    """Make certificates and keys to test with, and show the settings that use them.
+
+    A root of the CSMS, its server and its stations; of V2G, of a mobility operator with a contract, and of a
+    manufacturer with a certificate that signs firmware. What each file is stands in DIR/README.txt. Keys are
+    readable by their owner alone. Not for production: the authorities' keys lie there, too.
+
+    Exit status: 2 where nothing was made, and why.
+    """
+    from ocppd.issuing import PkiError
+    from ocppd.pki import Plan, make
+
+    try:
+        stations = _serials(station or ["CP001"])
+        plan = Plan(stations, tuple(host or ()), emaid, organization, ocsp, rsa=rsa, days=days, bad=bad)
+        typer.echo(make(plan, directory, force=force))
+    except (PkiError, SettingsError) as error:
+        _refuse(error)
+
+
+def _serials(stations: list[str]) -> dict[str, str]:
+    """Each `ID[:SERIAL]`, checked as the settings check it: its identity and its serial number."""
+    from ocppd.settings import describe_station
+
+    found: dict[str, str] = {}
+    for text in stations:
+        identity, _, serial = text.partition(":")
+        described = describe_station(
+            Settings(), {"id": identity} | ({"serial": serial} if serial else {}), "--station"
+        )
+        found[described.id] = described.serial
+    return found
+
+
+@app.command()
 def demo(
     script: Annotated[
         bool, typer.Option(help="Let a car come, charge and leave before the prompt appears.")
     ] = True,
+    security_profile: Annotated[
+        int,
+        typer.Option(
+            min=0, max=3, help="0 none, 1 basic auth, 2 TLS and basic auth, 3 TLS with both certificates."
+        ),
+    ] = 0,
 ) -> None:
-    """Run a broker, a small CSMS and one station in this terminal, to look at and to play with."""
+    """Run a broker, a small CSMS and one station in this terminal, to look at and to play with.
+
+    With TLS, it makes certificates for the occasion, and tells what was agreed on.
+    """
     from ocppd.demo.show import run as run_demo
 
     log.configure("warning", "console")
-    run_loop(run_demo(script=script))
+    run_loop(run_demo(script=script, security_profile=security_profile))
 
 
 def run_loop(coroutine: Coroutine[Any, Any, None]) -> None:

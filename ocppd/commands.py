@@ -26,10 +26,7 @@ from ocppd.payload import Payload, switch
 UNSUPPORTED = frozenset(
     [
         "limit",
-        "set-variable",
-        "get-variable",
         "security-event",
-        "sign-certificate",
         "data-transfer",
         "status-notification",
         "meter-values",

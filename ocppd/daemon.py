@@ -18,6 +18,7 @@ from ocppd.core.errors import CommandError
 from ocppd.core.on import Handlers
 from ocppd.core.state import State
 from ocppd.core.times import format_time
+from ocppd.edge.keys import KeyStore
 from ocppd.edge.link import Link
 from ocppd.settings import Settings, SettingsError, describe_station, detached
 
@@ -71,6 +72,7 @@ class Daemon:
         self.fleet = fleet
         self.mqtt = mqtt
         self.commands = Commands(Handlers.collect([daemon_commands]))
+        self.keys = KeyStore(store.beside("keys"))
         self.loop_lag_s = 0.0
         self._clock = clock
         self._store = store
@@ -206,6 +208,7 @@ class Daemon:
         """Let a station go for good."""
         self._take_out(name)
         self._store.forget(name)
+        self.keys.forget(name)
 
     def _take_out(self, name: str) -> None:
         """Let a station go; who waits for it is told."""
@@ -234,7 +237,8 @@ class Daemon:
         if self._group is None:
             raise RuntimeError("the daemon does not run")
         ear = _Ear(self.fleet)
-        link = Link(station.id, ear, self._clock, self._handshakes, random.random)
+        file_of = self.keys.file_of(station.id)
+        link = Link(station.id, ear, self._clock, self._handshakes, random.random, file_of)
         self._links[station.id] = self._group.create_task(_run(link, after), name=f"link[{station.id}]"), ear
         self.fleet.start(station, link, boots=boots)
 

@@ -13,7 +13,8 @@ import structlog
 from pydantic import TypeAdapter
 
 from ocppd.blocks import handlers
-from ocppd.core.description import Hardware, Preset, StationDescription
+from ocppd.core.description import Csms, Hardware, Preset, StationDescription
+from ocppd.core.endpoint import Endpoint
 from ocppd.core.errors import CallError, CommandError
 from ocppd.core.state import State
 from ocppd.core.station import Answer, Event, Job, Order, Station
@@ -44,7 +45,14 @@ class Bench:
     loaded into a new station before every input.
     """
 
-    def __init__(self, hardware: Hardware | None = None, *, restart: bool = False, boot: bool = True) -> None:
+    def __init__(
+        self,
+        hardware: Hardware | None = None,
+        *,
+        restart: bool = False,
+        boot: bool = True,
+        csms: Csms | None = None,
+    ) -> None:
         self.clock = ManualClock()
         self.restart = restart
         self.answers: dict[str, Json | CallError | Callable[[Json], Json]] = {
@@ -66,7 +74,9 @@ class Bench:
         self.orders: list[Order] = []
         self.jobs: dict[str, Job] = {}
         self.wanted = False
-        self._description = StationDescription("CP001", hardware or Hardware(), serial="SN0001")
+        self._description = StationDescription(
+            "CP001", hardware or Hardware(), csms or Csms(), serial="SN0001"
+        )
         self._fleet = Fleet(self.clock, handlers(), self, self._save, lambda flush: flush())
         self._fleet.workshop = self._Workshop(self.jobs)
         station = self._fleet.add(self._description, State(), seed=1)
@@ -132,6 +142,11 @@ class Bench:
 
     # Inputs
 
+    def endpoint(self) -> Endpoint:
+        """Where the link would call now."""
+        self._reload()
+        return self._fleet.endpoint("CP001")
+
     def connect(self) -> None:
         self._reload()
         self._fleet.connected("CP001", "ocpp2.0.1")
@@ -153,9 +168,10 @@ class Bench:
         self._reload(always=True)
         self._fleet.start(self.station, self, boots=boots)
 
-    def refit(self, hardware: Hardware) -> None:
-        """The daemon was restarted with other hardware in its configuration."""
-        self._description = replace(self._description, hardware=hardware)
+    def refit(self, hardware: Hardware | None = None, csms: Csms | None = None) -> None:
+        """The daemon was restarted with other hardware, or another CSMS, in its configuration."""
+        old = self._description
+        self._description = replace(old, hardware=hardware or old.hardware, csms=csms or old.csms)
         self.start_again()
         self.reconnect()
 

@@ -65,7 +65,7 @@ def test_an_unknown_command_like_no_other_names_none() -> None:
     assert len(error.message) < 100
 
 
-@pytest.mark.parametrize("name", ["set-variable", "override", "chaos", "scenario"])
+@pytest.mark.parametrize("name", ["override", "chaos", "scenario"])
 def test_a_command_that_is_not_built_yet_is_unsupported(name: str) -> None:
     assert refused(name).code == "unsupported"
 

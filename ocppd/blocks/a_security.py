@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 def tell_of_the_boot(st: Station, event: Event) -> None:
     """Once accepted, say why the station has started, after the connectors' statuses (A04)."""
     reason = event.data["reason"]
-    if event.data["registration"] == "Accepted" and reason != "Triggered":  # then it has not started
-        started = reason in ("PowerUp", "Watchdog", "Unknown")
+    if event.data["registration"] == "Accepted" and reason not in ("Triggered", "Unknown"):  # no start
+        started = reason in ("PowerUp", "Watchdog")
         notify(st, "StartupOfTheDevice" if started else "ResetOrReboot")
 
 

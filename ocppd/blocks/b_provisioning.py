@@ -1,20 +1,18 @@
-"""B. Provisioning: boot, the device model, reports and resets."""
+"""B. Provisioning: boot, the clock and resets."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Literal
 
 from ocppd.core import comm, on, outbox
-from ocppd.core.errors import CallError, CommandError
-from ocppd.core.state import Boot, QueuedCall, Report, Reset
+from ocppd.core.errors import CommandError
+from ocppd.core.state import Boot, QueuedCall, Reset
 from ocppd.core.station import LATER, Done, Later
-from ocppd.core.status import STATUSES, connector_status, evse_status, station_status
 from ocppd.core.times import parse_time
-from ocppd.core.variables import Slot, Variable, boolean, integer, members, option, string
+from ocppd.core.variables import Variable, boolean, integer, members
 
 if TYPE_CHECKING:
-    from ocppd.core.description import Hardware
+    from ocppd.core.errors import CallError
     from ocppd.core.schemas import Payload
     from ocppd.core.station import Event, Station
 
@@ -24,7 +22,6 @@ _LONGEST_INTERVAL = 31_536_000  # a year, as for every variable that counts seco
 # How long a reboot takes, and how long a reset waits for the last messages to get out.
 _REBOOT_SECONDS = 5
 _RESET_PATIENCE = 10
-_REPORT_PAGE = 50
 # How long the clock may go without a look at the CSMS's (G02.FR.07), and the year 3000: no clock shows more.
 _DAY = 86_400
 _LATEST = 32_503_680_000
@@ -41,47 +38,9 @@ BootReason = Literal[
     "Watchdog",
 ]
 
-VENDOR = string("ChargingStation", "VendorName", lambda hardware, _e, _c: hardware.vendor)
-MODEL = string("ChargingStation", "Model", lambda hardware, _e, _c: hardware.model)
-FIRMWARE = string("ChargingStation", "FirmwareVersion", lambda hardware, _e, _c: hardware.firmware)
-SERIAL = string("ChargingStation", "SerialNumber", read=lambda st, _e, _c: st.description.serial)
-STATION_AVAILABLE = boolean("ChargingStation", "Available", True)
-STATION_STATE = option(
-    "ChargingStation", "AvailabilityState", None, STATUSES, read=lambda st, _e, _c: station_status(st)
-)
-
-
-def _supply_phases(hardware: Hardware, evse: int, _connector: int) -> str:
-    found = [place.phases for place in hardware.evses]
-    return str(found[evse - 1] if evse else max(found))
-
-
-STATION_PHASES = integer("ChargingStation", "SupplyPhases", _supply_phases, minimum=0, maximum=3)
-EVSE_AVAILABLE = boolean("EVSE", "Available", True, place="evse")
-EVSE_STATE = option(
-    "EVSE", "AvailabilityState", None, STATUSES, place="evse", read=lambda st, e, _c: evse_status(st, e)
-)
-EVSE_PHASES = integer("EVSE", "SupplyPhases", _supply_phases, place="evse", minimum=0, maximum=3)
+# Obeyed with ease: a reset of this station does not fail.
+RESET_RETRIES = integer("OCPPCommCtrlr", "ResetRetries", 1, mutability="ReadWrite", minimum=0)
 EVSE_ALLOW_RESET = boolean("EVSE", "AllowReset", False, place="evse")
-CONNECTOR_AVAILABLE = boolean("Connector", "Available", True, place="connector")
-CONNECTOR_STATE = option(
-    "Connector",
-    "AvailabilityState",
-    None,
-    STATUSES,
-    place="connector",
-    read=connector_status,
-)
-CONNECTOR_TYPE = string(
-    "Connector",
-    "ConnectorType",
-    lambda hardware, e, c: hardware.evses[e - 1].connectors[c - 1].type,
-    place="connector",
-)
-CONNECTOR_PHASES = integer(
-    "Connector", "SupplyPhases", _supply_phases, place="connector", minimum=0, maximum=3
-)
-
 CLOCK = Variable(
     component="ClockCtrlr",
     name="DateTime",
@@ -97,8 +56,6 @@ TIME_SOURCE = members(
     data_type="SequenceList",
     mutability="ReadWrite",
 )
-GET_VARIABLES_ITEMS = integer("DeviceDataCtrlr", "ItemsPerMessage", 50, instance="GetVariables")
-SET_VARIABLES_ITEMS = integer("DeviceDataCtrlr", "ItemsPerMessage", 50, instance="SetVariables")
 
 
 # BootNotification (B01 to B03)
@@ -208,165 +165,10 @@ def set_clock(st: Station, current_time: str) -> None:
     if told is None or not 0 <= told <= _LATEST or "Heartbeat" not in st.get(TIME_SOURCE):
         return
     st.after(_DAY, "clock")
-    if abs(told - (st.now + st.state.clock_offset)) > 1:
+    seconds = told - (st.now + st.state.clock_offset)
+    if abs(seconds) > 1:
         st.state.clock_offset = told - st.now
-
-
-# Variables (B05, B06)
-
-
-@on.call("GetVariables")
-def get_variables(st: Station, request: Payload) -> Payload:
-    """One result for each element (B06.FR.01)."""
-    items = request["getVariableData"]
-    _refuse_too_many(items, st.get(GET_VARIABLES_ITEMS))
-    return {"getVariableResult": [_get_one(st, item) for item in items]}
-
-
-def _get_one(st: Station, item: Payload) -> Payload:
-    attribute = item.get("attributeType", "Actual")
-    result = {"attributeType": attribute, "component": item["component"], "variable": item["variable"]}
-    slot = _attribute_slot(st, item, attribute)
-    if isinstance(slot, str):
-        return {"attributeStatus": slot, **result}
-    if slot.variable.mutability == "WriteOnly":  # B06.FR.09
-        return {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": "WriteOnly"}, **result}
-    value = st.value(slot, attribute)
-    return {"attributeStatus": "Accepted", "attributeValue": value or "", **result}
-
-
-def _attribute_slot(st: Station, item: Payload, attribute: str) -> Slot | str:
-    """The slot that has this attribute, or the status that says what is unknown of it."""
-    slot = st.model.find(item["component"], item["variable"])
-    if isinstance(slot, Slot) and attribute not in slot.attributes:
-        return "NotSupportedAttributeType"
-    return slot
-
-
-@on.call("SetVariables")
-def set_variables(st: Station, request: Payload) -> Payload:
-    """One result for each element, each on its own (B05.FR.01)."""
-    items = request["setVariableData"]
-    _refuse_too_many(items, st.get(SET_VARIABLES_ITEMS))
-    return {"setVariableResult": [_set_one(st, item) for item in items]}
-
-
-def _set_one(st: Station, item: Payload) -> Payload:
-    attribute, value = item.get("attributeType", "Actual"), item["attributeValue"]
-    result = {"attributeType": attribute, "component": item["component"], "variable": item["variable"]}
-    slot = _attribute_slot(st, item, attribute)
-    if isinstance(slot, str):
-        return {"attributeStatus": slot, **result}
-    refusal = _refusal(st, slot, value)
-    if refusal:
-        return {"attributeStatus": "Rejected", "attributeStatusInfo": {"reasonCode": refusal}, **result}
-    _store(st, slot, attribute, value)
-    return {"attributeStatus": "Accepted", **result}
-
-
-def _refusal(st: Station, slot: Slot, value: str) -> str | None:
-    """The reason code why it may not be set to `value` (B05.FR.07 to B05.FR.09)."""
-    refusal = slot.refusal(value) if slot.is_writable else "ReadOnly"
-    return refusal or (slot.variable.check(st, value) if slot.variable.check else None)
-
-
-def _store(st: Station, slot: Slot, attribute: str, value: str) -> None:
-    key = slot.key_of(attribute)
-    st.state.variables[key] = value
-    shown = {} if slot.variable.mutability == "WriteOnly" else {"value": value}
-    st.emit("variable_changed", slot.evse, slot.connector, key=key, **shown)
-
-
-def _refuse_too_many(items: list[Any], most: int) -> None:
-    if len(items) > most:  # B05.FR.11, B06.FR.16
-        raise CallError("OccurrenceConstraintViolation", f"at most {most} elements in a message")
-
-
-# Reports (B07)
-
-
-@on.call("GetBaseReport")
-def get_base_report(st: Station, request: Payload) -> Payload:
-    """Accepted: the pages follow this answer (B07.FR.01). One report at a time (B07.FR.13)."""
-    if st.state.report is not None:
-        return {"status": "Rejected", "statusInfo": {"reasonCode": "Unspecified"}}
-    report = Report(request["requestId"], request["reportBase"])
-    _send_page(st, report)
-    st.state.report = report
-    return {"status": "Accepted"}
-
-
-@on.reply("NotifyReport")
-def page_arrived(st: Station, _call: QueuedCall, _response: Payload) -> None:
-    """Send the next page, if there is one."""
-    report = st.state.report
-    if report is not None and report.next >= 0:
-        _send_page(st, report)
-    else:
-        st.state.report = None
-
-
-@on.failed("NotifyReport")
-def page_lost(st: Station, _call: QueuedCall, _failure: CallError) -> None:
-    """Whoever asked must ask again."""
-    st.state.report = None
-
-
-def _send_page(st: Station, report: Report) -> None:
-    wanted = _reported(st, report)
-    page: list[Payload] = []
-    for position, slot in wanted:
-        if len(page) == _REPORT_PAGE:
-            report.next = position
-            break
-        page.append(_report_item(st, slot))
-    else:
-        report.next = -1
-    payload = {
-        "requestId": report.request_id,
-        "generatedAt": st.timestamp(),
-        "seqNo": report.seq_no,
-        "tbc": report.next >= 0,
-        "reportData": page,
-    }
-    report.seq_no += 1
-    st.send("NotifyReport", payload, while_pending=True)
-
-
-def _reported(st: Station, report: Report) -> Iterator[tuple[int, Slot]]:
-    """The slots of this report from `report.next` on, with their positions in the model."""
-    for position, slot in enumerate(st.model.slots.values()):
-        if position >= report.next and _belongs(st, report.base, slot):
-            yield position, slot
-
-
-def _belongs(st: Station, base: str, slot: Slot) -> bool:
-    match base:
-        case "FullInventory":
-            return True
-        case "ConfigurationInventory":
-            return slot.is_writable
-    if slot.variable.name == "AvailabilityState":  # SummaryInventory, B07.FR.09
-        return True
-    return slot.variable.name in ("Problem", "Tripped") and st.value(slot) == "true"
-
-
-def _report_item(st: Station, slot: Slot) -> Payload:
-    """A ReportDataType: every attribute, even without a value (B07.FR.11), never a secret (B07.FR.03)."""
-    mutability = slot.variable.mutability
-    attributes = []
-    for attribute in slot.attributes:
-        shown: Payload = {"type": attribute, "mutability": mutability, "persistent": slot.is_writable}
-        value = st.value(slot, attribute)
-        if value is not None and mutability != "WriteOnly":
-            shown["value"] = value
-        attributes.append(shown)
-    return {
-        "component": slot.component(),
-        "variable": slot.name(),
-        "variableAttribute": attributes,
-        "variableCharacteristics": slot.characteristics(),
-    }
+        st.emit("clock_set", seconds=seconds)
 
 
 # Reset (B11, B12)

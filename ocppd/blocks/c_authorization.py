@@ -9,7 +9,7 @@ from ocppd.core import on
 from ocppd.core.errors import CallError, CommandError, as_command_error
 from ocppd.core.station import LATER, Done, Later
 from ocppd.core.status import connector_status
-from ocppd.core.variables import boolean
+from ocppd.core.variables import boolean, members
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -30,6 +30,7 @@ TOKEN_TYPES = (
     "MacAddress",
     "NoAuthorization",
 )
+SUPPORTED_TYPES = members("AuthCtrlr", "SupportedIdTokenTypes", ",".join(TOKEN_TYPES), TOKEN_TYPES)
 _NEVER_ASKED = ("Central", "NoAuthorization")
 NO_TOKEN = {"idToken": "", "type": "NoAuthorization"}
 

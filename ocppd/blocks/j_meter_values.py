@@ -29,7 +29,10 @@ ALIGNED_MEASURANDS = _measurands("AlignedDataCtrlr", "Measurands")
 STARTED_MEASURANDS = _measurands("SampledDataCtrlr", "TxStartedMeasurands")
 UPDATED_MEASURANDS = _measurands("SampledDataCtrlr", "TxUpdatedMeasurands")
 ENDED_MEASURANDS = _measurands("SampledDataCtrlr", "TxEndedMeasurands")
+SAMPLED_AVAILABLE = boolean("SampledDataCtrlr", "Available", True)
 SAMPLED_ENABLED = boolean("SampledDataCtrlr", "Enabled", True, mutability="ReadWrite")
+# The meter has one register, for all phases.
+NO_PHASES = boolean("SampledDataCtrlr", "RegisterValuesWithoutPhases", True)
 SIGN_READINGS = boolean("SampledDataCtrlr", "SignReadings", False, mutability="ReadWrite")
 TELL_PUBLIC_KEY = option(
     "OCPPCommCtrlr",

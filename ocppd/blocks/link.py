@@ -160,13 +160,6 @@ def _arm_ping(st: Station) -> None:
         st.after(interval, "ping")
 
 
-@on.event("variable_changed")
-def password_changed(st: Station, event: Event) -> None:
-    """Reconnect with the new password (A01)."""
-    if event.data["key"] == comm.BASIC_AUTH_PASSWORD.station_key:
-        st.order("close", reason="new password")
-
-
 @on.command("call")
 def call(st: Station, action: str, payload: dict[str, Any] | None = None) -> Later:
     """Send any OCPP request as it is, valid or not, and answer with the CSMS's response."""

@@ -34,21 +34,26 @@ BACKOFF_RANGE = integer(
 BACKOFF_MINIMUM = integer(
     "OCPPCommCtrlr", "RetryBackOffWaitMinimum", 2, mutability="ReadWrite", unit="s", minimum=0
 )
-# A00.FR.205: the password travels as plain UTF-8; 16 to 40 characters.
+# A00.FR.205, A00.FR.304: 16 characters at least, and as many as OCPP allows at most.
 BASIC_AUTH_PASSWORD = string(
     "SecurityCtrlr",
     "BasicAuthPassword",
     mutability="WriteOnly",
     minimum=16,
-    maximum=40,
+    maximum=64,
     supports_monitoring=False,
 )
-SECURITY_PROFILE = integer(
-    "SecurityCtrlr",
-    "SecurityProfile",
-    read=lambda st, _evse, _connector: str(st.description.csms.security_profile),
-    minimum=0,
-    maximum=3,
-)
 ALLOW_WILDCARDS = boolean("SecurityCtrlr", "AllowCSMSTLSWildcards", False, mutability="ReadWrite")
-IDENTITY = string("SecurityCtrlr", "Identity", maximum=48, read=lambda st, _evse, _connector: st.id)
+ALLOW_DOWNGRADE = boolean("SecurityCtrlr", "AllowSecurityProfileDowngrade", False, mutability="ReadWrite")
+IDENTITY = string(
+    "SecurityCtrlr", "Identity", maximum=48, persistent=True, read=lambda st, _evse, _connector: st.id
+)
+# The O of the subject in a certificate, which X.520 limits.
+ORGANIZATION_NAME = string(
+    "SecurityCtrlr",
+    "OrganizationName",
+    lambda hardware, _evse, _connector: hardware.vendor,
+    mutability="ReadWrite",
+    minimum=1,
+    maximum=64,
+)

@@ -60,7 +60,8 @@ class Preset:
     """A factory setting of one attribute in the device model, or the definition of a variable of one's own.
 
     `data_type` makes it a definition: it is given for a variable that the station does not have by
-    itself. All values are spelled as OCPP spells them, strings.
+    itself. All values are spelled as OCPP spells them, strings. `mutability` is that of the attribute; with
+    `reboot_required` a new Actual value waits for a reboot.
     """
 
     component: str
@@ -78,6 +79,7 @@ class Preset:
     max: float | None = None
     values: tuple[str, ...] = ()
     supports_monitoring: bool = True
+    reboot_required: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 # Both variables may be 0, and the repeats anything: seconds between two attempts, and doublings, at most.
 _SHORTEST = 0.1
@@ -25,6 +27,26 @@ class Backoff:
         """
         doublings = min(failures - 1, self.repeats, _MOST_DOUBLINGS)
         return max(_SHORTEST, float(self.minimum * 2**doublings) + self.random_range * chance)
+
+
+def url_problem(url: str) -> str | None:
+    """Why `url` is not the place of a CSMS and nothing else, None where it is; never with parts of it.
+
+    What is more than a place would be published with it, and the identity could not be appended.
+    """
+    try:
+        parts = urlsplit(url)
+        host = (parts.hostname or "").encode("idna")
+        is_place = bool(host) and parts.port != 0 and not re.search(r"[\x00-\x20\x7f]", url)
+    except ValueError:
+        parts, is_place = None, False
+    if parts is not None and "@" in parts.netloc:
+        return "must hold no user info, give csms.password"
+    if "?" in url or "#" in url:
+        return "must hold no query and no fragment: the identity is appended"
+    if not is_place or not url.startswith(("ws://", "wss://")):
+        return "must be ws://host[:port][/path] or wss://host[:port][/path]"
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -222,11 +222,10 @@ class Reset(Kept):
 
 @dataclass(slots=True)
 class Report(Kept):
-    """A report that is being sent page by page: the slots to come start at `next`."""
+    """A report that is being sent page by page: the `keys` of the slots that are still to come."""
 
     request_id: int
-    base: str
-    next: int = 0
+    keys: list[str]
     seq_no: int = 0
 
 
@@ -274,16 +273,87 @@ class Reservation(Kept):
 
 
 @dataclass(slots=True)
+class CertificateStatus(Kept):
+    """An OCSPResponse, DER in base64, and when the CSMS has told it (M06)."""
+
+    result: str
+    at: float
+
+
+@dataclass(slots=True)
 class Certificate(Kept):
     """One that is installed. `use` is its InstallCertificateUse or CertificateSigningUse.
 
     `pem` is the certificate and, of the station's own ones, the chain above it. `key` names its private key
-    where the station has that: it is not kept here.
+    where the station has that: it is not kept here. `issuer` is the certificate of who has issued it, where
+    that is neither itself nor in `pem`.
+
+    `fallback` is that a newer one has taken its place and has not been proven yet, `in_turn` that the next
+    connection is tried with it all the same. `statuses` are what OCSP says (M06), by serial number.
     """
 
     use: str
     pem: str
     key: str | None = None
+    issuer: str | None = None
+    fallback: bool = False
+    in_turn: bool = False
+    statuses: dict[str, CertificateStatus] | None = None
+
+
+@dataclass(slots=True)
+class Signing(Kept):
+    """A certificate that the CSMS is to have signed (A02, A03).
+
+    `use` is its CertificateSigningUse, or Combined for both. `csr` is empty until the edge has made the key
+    that `key` names, or again where the CSMS has `refused`.
+    `due` is when it is asked for again, after `repeats` times. `request` is the command that waits.
+    """
+
+    use: str
+    key: str = ""
+    csr: str = ""
+    triggered: bool = False
+    refused: bool = False
+    repeats: int = 0
+    due: float | None = None
+    request: int | None = None
+
+
+Slot = Annotated[int, Ge(1), Le(3)]
+SecurityProfile = Annotated[int, Ge(0), Le(3)]
+
+
+@dataclass(slots=True)
+class NetworkProfile(Kept):
+    """A NetworkConnectionProfileType, without the identity in its `url`; `apn` and `vpn` as they came."""
+
+    url: str
+    security_profile: SecurityProfile
+    message_timeout: Annotated[int, Ge(1), Le(31_536_000)] = 30
+    interface: str = "Wired0"
+    apn: dict[str, Any] | None = None
+    vpn: dict[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class NetworkProfiles(Kept):
+    """The ways to a CSMS by their slots, and the `slot` in use, with its `failures` in a row (B09, B10).
+
+    Of `stored`, an absent slot 1 is what the configuration has put there, and None that this was removed.
+    What is `waiting` takes its slot at the next boot. `exhausted` is that all slots have failed since there
+    was a connection, `worked` the slot of the latest one and `security_profile` its level. `reconnect` is why
+    the station itself wants the connection anew, with the same slot.
+    """
+
+    stored: dict[Slot, NetworkProfile | None] = field(default_factory=dict)
+    waiting: dict[Slot, NetworkProfile] = field(default_factory=dict)
+    slot: Slot = 1
+    failures: int = 0
+    exhausted: bool = False
+    worked: Slot | None = None
+    security_profile: SecurityProfile | None = None
+    reconnect: str | None = None
 
 
 @dataclass(slots=True)
@@ -292,7 +362,8 @@ class State(Kept):
 
     `settings` describe it where the configuration does not, with the keys of `stations[]` there;
     `configured` tells that the configuration does, so that it is not started once it is gone from there.
-    `certificates` is None where they are the ones that the configuration installed.
+    `certificates` is None where they are the ones that the configuration installed. `pnc_refused` is that
+    plug and charge is off until the next boot, as the CSMS would not sign a certificate for it (A02.FR.21).
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -305,6 +376,9 @@ class State(Kept):
     evses: list[Evse] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     certificates: list[Certificate] | None = None
+    signings: list[Signing] = field(default_factory=list)
+    pnc_refused: bool = False
+    profiles: NetworkProfiles = field(default_factory=NetworkProfiles)
     reservations: list[Reservation] = field(default_factory=list)
     boot: Boot = field(default_factory=Boot)
     csms: Csms = field(default_factory=Csms)

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-from ocppd.core import comm, outbox, rpc, schemas, session, views
-from ocppd.core.endpoint import Backoff, Endpoint, Trust
+from ocppd.core import certificates, comm, network, outbox, rpc, schemas, session, views
+from ocppd.core.endpoint import Backoff, Endpoint
 from ocppd.core.errors import CallError, CommandError, FrameError
 from ocppd.core.state import Csms, QueuedCall, Request
 from ocppd.core.times import format_time
@@ -277,14 +277,16 @@ class Station:
     @property
     def endpoint(self) -> Endpoint:
         """Where and how to connect now (A00, Part 4 5.3)."""
-        csms = self.description.csms
-        password = self.state.variables.get(comm.BASIC_AUTH_PASSWORD.station_key) or csms.password
+        profile = network.in_use(self)
+        trust = certificates.trust(self)
+        if profile.security_profile != 3:  # who else shows a certificate is known by it (A00.FR.402)
+            trust = replace(trust, chain=None, key=None)
         return Endpoint(
-            url=f"{csms.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
+            url=f"{profile.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
             identity=self.id,
-            protocols=csms.protocols,
-            trust=self._trust,
-            password=password if csms.security_profile in (1, 2) else None,
+            protocols=self.description.csms.protocols,
+            trust=trust,
+            password=network.password(self) if profile.security_profile in (1, 2) else None,
             backoff=Backoff(
                 self.get(comm.BACKOFF_MINIMUM), self.get(comm.BACKOFF_RANGE), self.get(comm.BACKOFF_REPEATS)
             ),
@@ -320,14 +322,6 @@ class Station:
     def timestamp(self) -> str:
         """The station's own clock, for what it tells the CSMS."""
         return format_time(self.now + self.state.clock_offset)
-
-    @property
-    def _trust(self) -> Trust:
-        csms = self.description.csms
-        wildcards = self.get(comm.ALLOW_WILDCARDS)
-        if csms.security_profile != 3:  # who else shows a certificate is known by it (A00.FR.402)
-            return Trust(csms.tls.roots, wildcards=wildcards)
-        return Trust(csms.tls.roots, csms.tls.chain, csms.tls.key, wildcards)
 
     # Verbs
 

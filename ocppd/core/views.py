@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ocppd.core import session
+from ocppd.core import network, session
 from ocppd.core.status import connector_status, evse_status
 from ocppd.core.times import format_time
 
@@ -60,7 +60,7 @@ def station_state(st: Station) -> View:
         "csms": {
             "connected": csms.connected,
             "registration": state.boot.registration,
-            "url": st.description.csms.url,
+            "url": network.in_use(st).url,
             "since": _time(csms.since if csms.connected else csms.offline_since),
             "attempt": csms.attempt,
             "retry_at": _time(csms.retry_at),

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import aiomqtt
 import orjson
 import typer
+from ocpp.exceptions import OCPPError  # type: ignore[import-untyped]  # no type hints
 
 from ocppd.app import run as run_daemon
 from ocppd.blocks import handlers
@@ -18,15 +22,21 @@ from ocppd.blocks.j_meter_values import ENERGY
 from ocppd.client import Client, connect
 from ocppd.commands import Commands
 from ocppd.demo.broker import BrokerError, broker
-from ocppd.demo.csms import Message, csms
+from ocppd.demo.csms import Csms, Message, RemoteStation, Tls, csms, describe
 from ocppd.edge.mqtt import TargetError, parse_target
 from ocppd.edge.mqtt.topics import command_name, command_topic
+from ocppd.pki import Plan, make, station_file
 from ocppd.settings import Settings
+from ocppd.settings.presets import parse_variable
 
 if TYPE_CHECKING:
     from ocppd.daemon import Daemon
 
 STATION = "CP001"
+_SERIAL = "SN-CP001"
+_OWNER = "ocppd demo"
+_ITEMS_SHOWN = 4  # of a list in a message
+_HIDDEN = "SecurityCtrlr.BasicAuthPassword"
 _TARGET = f"{STATION}/1/1"
 # What happens: the seconds that pass before it, the target, the command, its argument, and why.
 _SCRIPT = (
@@ -43,6 +53,12 @@ Your turn: [TARGET] COMMAND [ARGUMENT], for instance
     fault GroundFault              then: clear-fault
     network {"on": false, "for_s": 20, "silent": true}
     get                            the whole state of the station
+SECURITY
+or let the CSMS ask: csms ACTION [JSON], csms get VARIABLE, csms set VARIABLE VALUE
+
+    csms GetBaseReport {"requestId": 1, "reportBase": "ConfigurationInventory"}
+    csms set SampledDataCtrlr.TxUpdatedInterval 1
+    csms get OCPPCommCtrlr.NetworkConfigurationPriority
 
 or from another terminal:
 
@@ -50,31 +66,115 @@ or from another terminal:
     mosquitto_sub -p PORT -v -t 'ocppd/v1/#'
 
 help shows this again; Ctrl-C or an empty line of input's end stops it all."""
+_RENEW = """\
+    sign-certificate               a new certificate for the station, which then connects with it
+"""
+_PROFILES = (
+    "nothing",
+    "basic auth, in the clear.",
+    "TLS with a certificate of the CSMS, and basic auth.",
+    "TLS with certificates of both sides.",
+)
 
 
-async def run(*, script: bool = True) -> None:
-    """Run it until SIGTERM, SIGINT or the end of standard input; `script` plays the session first."""
+@dataclass(frozen=True)
+class _Security:
+    """A security profile as both sides need it: settings of the station, TLS and password of the CSMS."""
+
+    profile: int
+    password: str | None = None
+    tls: Tls | None = None
+    files: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def make(cls, profile: int, folder: Path) -> _Security:
+        """Whatever the profile needs; certificates are made in `folder`."""
+        password = secrets.token_urlsafe(16) if profile in (1, 2) else None
+        if profile < 2:
+            return cls(profile, password)
+        make(Plan({STATION: _SERIAL}, organization=_OWNER), folder)
+        files = {"ca": "csms-root.pem"}
+        if profile == 3:
+            own = station_file(STATION)
+            files |= {"cert": f"{own}.pem", "key": f"{own}.key"}
+        paths = {key: str(folder / name) for key, name in files.items()}
+        return cls(profile, password, Tls.of(folder, mutual=profile == 3), paths)
+
+    def settings(self, url: str) -> dict[str, Any]:
+        """The section `csms`."""
+        given = {"password": self.password} if self.password else {}
+        return {"url": url, "security_profile": self.profile, "tls": self.files, **given}
+
+    def tell(self, url: str) -> None:
+        """Say what was made, and nothing that is secret."""
+        if self.profile == 0:
+            return
+        typer.secho(f"# Security profile {self.profile}: {_PROFILES[self.profile]}", fg="cyan")
+        typer.echo(f"csms    {url}")
+        if self.password:
+            typer.echo(f"csms    user {STATION}, and a password of {len(self.password)} characters")
+        for key, path in self.files.items():
+            typer.echo(f"station tls.{key} {path}")
+
+    def met(self, station: RemoteStation) -> None:
+        """Say how a station has come in."""
+        if self.profile == 0:
+            return
+        who = quote(station.identity, safe="")
+        how = f", basic auth as {who}" if self.password else ""
+        typer.secho(f"csms ●  {who} has connected: {describe(station.peer)}{how}", fg="magenta")
+
+
+async def run(*, script: bool = True, security_profile: int = 0) -> None:
+    """Run it until SIGTERM, SIGINT or the end of standard input; `script` plays the session first.
+
+    `security_profile` (0 to 3) is that of the station and of the CSMS (A00).
+    """
     try:
-        async with broker() as port, csms(on_message=_csms_said) as remote:
-            with tempfile.TemporaryDirectory(prefix="ocppd-demo-") as folder:
-                await _play(_settings(port, remote.url, Path(folder)), port, script=script)
+        with tempfile.TemporaryDirectory(prefix="ocppd-demo-") as name:
+            folder = Path(name)
+            security = _Security.make(security_profile, folder / "pki")
+            async with (
+                broker() as port,
+                csms(
+                    password=security.password,
+                    tls=security.tls,
+                    on_message=_csms_said,
+                    on_connect=security.met,
+                ) as remote,
+            ):
+                security.tell(remote.url)
+                settings = _settings(port, security.settings(remote.url), folder)
+                await _play(settings, _Table(port, remote, security_profile), script=script)
     except BrokerError as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
-def _settings(port: int, url: str, folder: Path) -> Settings:
+@dataclass(frozen=True)
+class _Table:
+    """What the user sits at: the broker's port, the CSMS, and the security profile of the station."""
+
+    port: int
+    remote: Csms
+    security_profile: int
+
+
+def _settings(port: int, csms: dict[str, Any], folder: Path) -> Settings:
     return Settings.model_validate(
         {
             "daemon": {"id": "demo"},
             "mqtt": {"port": port, "meter_interval": 2},
-            "csms": {"url": url},
+            "csms": csms,
             "state": {"path": folder / "charge_point_state.json"},
             "stations": [
                 {
                     "id": STATION,
+                    "serial": _SERIAL,
                     "template": "ac-22kw",
                     "variables": {
+                        "SecurityCtrlr.OrganizationName": _OWNER,
+                        "ISO15118Ctrlr.OrganizationName": _OWNER,
                         "SampledDataCtrlr.TxUpdatedInterval": 3,
                         "SampledDataCtrlr.TxUpdatedMeasurands": f"{ENERGY},Power.Active.Import",
                     },
@@ -84,7 +184,7 @@ def _settings(port: int, url: str, folder: Path) -> Settings:
     )
 
 
-async def _play(settings: Settings, port: int, *, script: bool) -> None:
+async def _play(settings: Settings, table: _Table, *, script: bool) -> None:
     """The daemon beside its user; the end of the one ends the other."""
     started = asyncio.Event()
 
@@ -92,7 +192,7 @@ async def _play(settings: Settings, port: int, *, script: bool) -> None:
         started.set()
 
     daemon = asyncio.create_task(run_daemon(settings, ready=ready), name="demo-daemon")
-    user = asyncio.create_task(_user(port, started, script=script), name="demo-user")
+    user = asyncio.create_task(_user(table, started, script=script), name="demo-user")
     done, _ = await asyncio.wait([daemon, user], return_when=asyncio.FIRST_COMPLETED)
     for task in (user, daemon):
         task.cancel()
@@ -101,10 +201,10 @@ async def _play(settings: Settings, port: int, *, script: bool) -> None:
         task.result()
 
 
-async def _user(port: int, started: asyncio.Event, *, script: bool) -> None:
+async def _user(table: _Table, started: asyncio.Event, *, script: bool) -> None:
     await started.wait()
     async with connect(
-        "127.0.0.1", port, heard=_daemon_said, protocol=aiomqtt.ProtocolVersion.V311
+        "127.0.0.1", table.port, heard=_daemon_said, protocol=aiomqtt.ProtocolVersion.V311
     ) as client:
         await client.watch()
         await asyncio.sleep(1)
@@ -113,11 +213,11 @@ async def _user(port: int, started: asyncio.Event, *, script: bool) -> None:
             typer.secho(f"\n# {why}", fg="cyan")
             await _send(client, target, command, argument)
         await asyncio.sleep(1)
-        typer.echo("\n" + _help(port))
-        await _prompt(client, port)
+        typer.echo("\n" + _help(table))
+        await _prompt(client, table)
 
 
-async def _prompt(client: Client, port: int) -> None:
+async def _prompt(client: Client, table: _Table) -> None:
     """Send what is typed, until the input ends; without any input, until the daemon is stopped."""
     lines = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
@@ -128,9 +228,55 @@ async def _prompt(client: Client, port: int) -> None:
     while line := await lines.readline():
         words = line.decode(errors="replace").strip()
         if words in ("help", "?"):
-            typer.echo(_help(port))
+            typer.echo(_help(table))
+        elif words.split()[:1] == ["csms"]:
+            await _asked(table.remote, words)
         elif words:
             await _typed(client, words)
+
+
+async def _asked(remote: Csms, line: str) -> None:
+    """`csms ACTION [JSON]`, `csms get VARIABLE` or `csms set VARIABLE VALUE`; what passes is shown."""
+    _, action, argument, *_ = *line.split(maxsplit=2), "", ""
+    try:
+        action, payload = _request(action, argument)
+        _follow(remote, payload, await remote.ask(STATION, action, payload))
+    except TimeoutError:
+        typer.echo("the station has not answered")
+    except (ConnectionError, OCPPError, ValueError) as error:
+        typer.echo(str(error))
+
+
+def _follow(remote: Csms, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+    """Expect the new password from a station that has taken it (A01)."""
+    taken = any(
+        _name(it) == _HIDDEN and it.get("attributeStatus") == "Accepted"
+        for it in answer.get("setVariableResult", ())
+    )
+    for item in asked.get("setVariableData", ()) if taken else ():
+        if _name(item) == _HIDDEN and remote.password is not None:
+            remote.password = item["attributeValue"]
+
+
+def _request(action: str, argument: str) -> tuple[str, dict[str, Any]]:
+    """The action and its payload. Raises ValueError where the words are none."""
+    if action not in {"get", "set"}:
+        payload = orjson.loads(argument or "{}")
+        if not isinstance(payload, dict):
+            raise ValueError("the payload must be a JSON object")
+        return action, payload
+    variable, _, value = argument.partition(" ")
+    names = dict(zip(("component", "variable"), _named(variable), strict=True))
+    if action == "get":
+        return "GetVariables", {"getVariableData": [names]}
+    return "SetVariables", {"setVariableData": [names | {"attributeValue": value.strip()}]}
+
+
+def _named(text: str) -> list[dict[str, str]]:
+    """ComponentType and VariableType of `Component[instance].Variable[instance]`."""
+    component, of_component, variable, of_variable = parse_variable(text)
+    pairs = (component, of_component), (variable, of_variable)
+    return [{"name": name} | ({"instance": instance} if instance else {}) for name, instance in pairs]
 
 
 async def _typed(client: Client, line: str) -> None:
@@ -194,9 +340,38 @@ def _gist(message: Message) -> str:
     words = [payload.get(key) for key in ("status", "eventType", "triggerReason", "connectorStatus", "type")]
     words += [info.get("chargingState"), info.get("stoppedReason")]
     words.append((payload.get("idTokenInfo") or {}).get("status"))
+    words += [_items(value) for value in payload.values() if isinstance(value, list)]
     return " ".join(str(word) for word in words if word)
 
 
-def _help(port: int) -> str:
+def _items(items: list[Any]) -> str:
+    """What a list says of variables: the first ones, and how many more."""
+    told = [_item(item) for item in items if isinstance(item, dict) and "variable" in item]
+    more = f"and {len(told) - _ITEMS_SHOWN} more" if len(told) > _ITEMS_SHOWN else ""
+    return ", ".join(filter(None, [*told[:_ITEMS_SHOWN], more]))
+
+
+def _name(item: dict[str, Any]) -> str:
+    """`Component[instance].Variable[instance]`."""
+    places = item.get("component") or {}, item.get("variable") or {}
+    instances = (f"[{it['instance']}]" if "instance" in it else "" for it in places)
+    return ".".join(f"{it.get('name')}{instance}" for it, instance in zip(places, instances, strict=True))
+
+
+def _item(item: dict[str, Any]) -> str:
+    """An item of a list about variables, in a few words, and without a password."""
+    name, status = _name(item), item.get("attributeStatus")
+    attributes = item.get("variableAttribute") or [{}]
+    values = (item.get("attributeValue"), item.get("actualValue"), attributes[0].get("value"))
+    value = next((it for it in values if it is not None), None)
+    if value is not None:
+        name += "=..." if name == _HIDDEN else f"={value}"
+    return " ".join(filter(None, [name, status]))
+
+
+def _help(table: _Table) -> str:
     topic = command_topic("ocppd", parse_target(_TARGET), "plug-in")
-    return _HELP.replace("PORT", str(port)).replace("TOPIC", topic)
+    known = Commands(handlers()).by_name
+    security = _RENEW if table.security_profile == 3 and "sign-certificate" in known else ""
+    text = _HELP.replace("SECURITY", security).replace("PORT", str(table.port))
+    return text.replace("TOPIC", topic)

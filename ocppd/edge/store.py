@@ -49,6 +49,10 @@ class Store:
         self._failing = False
         self._lock: int | None = None
 
+    def beside(self, name: str) -> Path:
+        """Where to keep what is no state, but belongs to it: in the directory, or beside the file."""
+        return self._path / name if self._is_directory else self._path.with_name(f"{self._path.name}.{name}")
+
     def claim(self) -> None:
         """Keep other daemons from the same states until this process ends, however it ends.
 

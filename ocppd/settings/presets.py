@@ -95,6 +95,7 @@ class PresetSettings(Section):
     """One entry of `device_model`: an attribute's factory value, or a variable of one's own (`data_type`).
 
     `component` and `variable` are a `Name` or a `Name[instance]`; `evse` and `connector` count from 1.
+    `mutability` is that of the attribute. With `reboot_required` a value set for Actual waits for a reboot.
     """
 
     component: Name
@@ -110,6 +111,7 @@ class PresetSettings(Section):
     max: float | None = None
     values: list[str] = Field([])
     supports_monitoring: bool = True
+    reboot_required: bool = False
 
     @field_validator("variable")
     @classmethod

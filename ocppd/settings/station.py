@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Annotated, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from ocppd.core.description import Car, Connector, Csms, Evse, Hardware, Preset, Token
+from ocppd.core.endpoint import url_problem
 from ocppd.settings.monitors import MonitorSettings
 from ocppd.settings.presets import PresetSettings, Value, VariableKey, preset
 from ocppd.settings.section import Section, TlsSettings, WithPassword
@@ -73,20 +73,8 @@ def _pattern(text: str) -> str:
 
 
 def _url(text: str) -> str:
-    """What is more than a place would be published with it, and the identity could not be appended."""
-    # The words of urllib's errors hold parts of the text: they may be a secret.
-    try:
-        parts = urlsplit(text)
-        is_place = bool(parts.hostname) and parts.port != 0 and not re.search(r"[\x00-\x20\x7f]", text)
-    except ValueError:
-        is_place = False
-        parts = None
-    if parts is not None and "@" in parts.netloc:
-        raise ValueError("must hold no user info, give csms.password")
-    if "?" in text or "#" in text:
-        raise ValueError("must hold no query and no fragment: the identity is appended")
-    if not is_place:
-        raise ValueError("must be ws://host[:port][/path] or wss://host[:port][/path]")
+    if (problem := url_problem(text)) is not None:
+        raise ValueError(problem)
     return text
 
 

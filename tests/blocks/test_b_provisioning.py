@@ -1,15 +1,15 @@
-"""B. Provisioning: boot, variables, reports and resets."""
+"""B. Provisioning: boot and resets."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import pytest
 
-from ocppd.core.description import Connector, Evse, Hardware, Preset
+from ocppd.core.description import Connector, Evse, Hardware
 from tests.bench import Bench, Json, with_presets
+from tests.blocks.device_model import item, put, value_of
 
 NewBench = Callable[..., Bench]
 TWO_EVSES = Hardware(evses=(Evse(), Evse(connectors=(Connector(), Connector()))))
@@ -32,32 +32,6 @@ def booting(new_bench: NewBench, status: str, interval: int = 60, hardware: Hard
 
 def actions(bench: Bench) -> list[str]:
     return [action for action, _ in bench.sent()]
-
-
-def item(component: str, variable: str, value: str | None = None, **more: Any) -> Json:
-    name, _, instance = variable.partition("[")
-    found: Json = {
-        "component": {"name": component},
-        "variable": {"name": name} | ({"instance": instance[:-1]} if instance else {}),
-    }
-    return found | ({} if value is None else {"attributeValue": value}) | more
-
-
-def get(bench: Bench, *items: Json) -> list[Json]:
-    found: list[Json] = bench.csms("GetVariables", {"getVariableData": list(items)})["getVariableResult"]
-    return found
-
-
-def put(bench: Bench, *items: Json) -> list[Json]:
-    found: list[Json] = bench.csms("SetVariables", {"setVariableData": list(items)})["setVariableResult"]
-    return found
-
-
-def value_of(bench: Bench, component: str, variable: str, **place: Any) -> str:
-    one = item(component, variable)
-    one["component"] |= place
-    value: str = get(bench, one)[0]["attributeValue"]
-    return value
 
 
 def orders(bench: Bench) -> list[str]:
@@ -249,7 +223,7 @@ def test_an_interval_that_ends_offline_makes_the_station_boot_when_it_is_back(ne
 
 def test_TC_B_03_once_accepted_all_statuses_come(new_bench: NewBench) -> None:
     bench = booting(new_bench, "Rejected", 60)
-    bench.answers["BootNotification"] = says("Accepted", 300)
+    bench.answers["BootNotification"] = says("Accepted", 300, "2025-01-01T10:01:00Z")
     bench.advance(60)
     assert actions(bench) == ["BootNotification", "StatusNotification", "SecurityEventNotification"]
 
@@ -266,7 +240,7 @@ def test_B02_FR_02_B03_FR_02_nothing_of_the_stations_own_is_sent(new_bench: NewB
 def test_what_happened_while_pending_is_told_once_accepted(new_bench: NewBench) -> None:
     bench = booting(new_bench, "Pending", 60)
     bench.do("plug-in")
-    bench.answers["BootNotification"] = says("Accepted", 300)
+    bench.answers["BootNotification"] = says("Accepted", 300, "2025-01-01T10:01:00Z")
     bench.advance(60)
     sent = bench.sent()
     assert [action for action, _ in sent] == [
@@ -420,303 +394,6 @@ def test_B04_a_reconnect_needs_no_boot_and_tells_statuses_before_old_events(benc
     bench.do("plug-in")
     bench.reconnect(after=5)
     assert actions(bench) == ["StatusNotification", "TransactionEvent"]
-
-
-# B05: SetVariables
-
-
-def test_TC_B_09_TC_B_10_values_are_set_and_last_over_a_reboot(bench: Bench) -> None:
-    results = put(
-        bench,
-        item("OCPPCommCtrlr", "OfflineThreshold", "5"),
-        item("OCPPCommCtrlr", "MessageAttempts[TransactionEvent]", "9", attributeType="Actual"),
-    )
-    assert results == [
-        {
-            "attributeStatus": "Accepted",
-            "attributeType": "Actual",
-            "component": {"name": "OCPPCommCtrlr"},
-            "variable": {"name": "OfflineThreshold"},
-        },
-        {
-            "attributeStatus": "Accepted",
-            "attributeType": "Actual",
-            "component": {"name": "OCPPCommCtrlr"},
-            "variable": {"name": "MessageAttempts", "instance": "TransactionEvent"},
-        },
-    ]
-    bench.csms("Reset", {"type": "Immediate"})
-    reboot(bench)
-    assert value_of(bench, "OCPPCommCtrlr", "OfflineThreshold") == "5"
-    assert value_of(bench, "OCPPCommCtrlr", "MessageAttempts[TransactionEvent]") == "9"
-
-
-SET_REFUSALS = {
-    "TC_B_35 B05.FR.04": (item("Bogus", "OfflineThreshold", "5"), "UnknownComponent", None),
-    "TC_B_36 B05.FR.05": (item("OCPPCommCtrlr", "Bogus", "5"), "UnknownVariable", None),
-    "TC_B_37 B05.FR.06": (
-        item("OCPPCommCtrlr", "OfflineThreshold", "5", attributeType="Target"),
-        "NotSupportedAttributeType",
-        None,
-    ),
-    "TC_B_11 B05.FR.07": (item("OCPPCommCtrlr", "OfflineThreshold", "1.5"), "Rejected", "InvalidValue"),
-    "B05.FR.08 low": (item("OCPPCommCtrlr", "WebSocketPingInterval", "-1"), "Rejected", "ValueTooLow"),
-    "B05.FR.08 high": (item("MonitoringCtrlr", "OfflineQueuingSeverity", "10"), "Rejected", "ValueTooHigh"),
-    "TC_B_39 B05.FR.09": (item("OCPPCommCtrlr", "MessageTimeout[Default]", "5"), "Rejected", "ReadOnly"),
-    "TC_A_10 short password": (
-        item("SecurityCtrlr", "BasicAuthPassword", "x" * 15),
-        "Rejected",
-        "ValueTooLow",
-    ),
-    "long password": (item("SecurityCtrlr", "BasicAuthPassword", "x" * 65), "Rejected", "ValueTooHigh"),
-}
-
-
-@pytest.mark.parametrize("case", SET_REFUSALS)
-def test_B05_what_cannot_be_set_says_why_and_changes_nothing(bench: Bench, case: str) -> None:
-    one, status, reason = SET_REFUSALS[case]
-    (result,) = put(bench, one)
-    assert result["attributeStatus"] == status
-    assert result.get("attributeStatusInfo", {}).get("reasonCode") == reason
-    assert bench.happened_since("variable_changed") == []
-
-
-def test_B05_FR_01_each_element_stands_for_itself(bench: Bench) -> None:
-    results = put(
-        bench,
-        item("Bogus", "OfflineThreshold", "5"),
-        item("OCPPCommCtrlr", "OfflineThreshold", "5"),
-        item("OCPPCommCtrlr", "OfflineThreshold", "x"),
-    )
-    assert [it["attributeStatus"] for it in results] == ["UnknownComponent", "Accepted", "Rejected"]
-    assert value_of(bench, "OCPPCommCtrlr", "OfflineThreshold") == "5"
-
-
-def test_B05_another_attribute_keeps_its_own_value(new_bench: NewBench) -> None:
-    preset = Preset("TxCtrlr", "EVConnectionTimeOut", "60", attribute="Target")
-    bench = new_bench(Hardware(presets=(preset,)))
-    put(bench, item("TxCtrlr", "EVConnectionTimeOut", "70", attributeType="Target"))
-    actual, target = get(
-        bench,
-        item("TxCtrlr", "EVConnectionTimeOut"),
-        item("TxCtrlr", "EVConnectionTimeOut", attributeType="Target"),
-    )
-    assert (actual["attributeValue"], target["attributeValue"]) == ("120", "70")
-
-
-def test_B05_a_change_is_an_event_without_the_secret(bench: Bench) -> None:
-    put(
-        bench,
-        item("OCPPCommCtrlr", "OfflineThreshold", "5"),
-        item("SecurityCtrlr", "BasicAuthPassword", "hunter2hunter2hunter2"),
-    )
-    assert [event.data for event in bench.happened_since("variable_changed")] == [
-        {"key": "OCPPCommCtrlr.OfflineThreshold", "value": "5"},
-        {"key": "SecurityCtrlr.BasicAuthPassword"},
-    ]
-
-
-@pytest.mark.parametrize("ask", [get, put])
-def test_B05_FR_11_B06_FR_16_too_many_elements_are_refused(bench: Bench, ask: Callable[..., Any]) -> None:
-    action, key = ("GetVariables", "getVariableData") if ask is get else ("SetVariables", "setVariableData")
-    one = item("OCPPCommCtrlr", "OfflineThreshold", None if ask is get else "5")
-    assert len(ask(bench, *[one] * 50)) == 50
-    assert bench.csms(action, {key: [one] * 51})["error"] == "OccurrenceConstraintViolation"
-
-
-# B06: GetVariables
-
-
-def test_TC_B_06_TC_B_07_values_are_told_in_order(bench: Bench) -> None:
-    results = get(
-        bench,
-        item("OCPPCommCtrlr", "OfflineThreshold"),
-        item("ChargingStation", "VendorName", attributeType="Actual"),
-    )
-    assert results == [
-        {
-            "attributeStatus": "Accepted",
-            "attributeType": "Actual",
-            "attributeValue": "60",
-            "component": {"name": "OCPPCommCtrlr"},
-            "variable": {"name": "OfflineThreshold"},
-        },
-        {
-            "attributeStatus": "Accepted",
-            "attributeType": "Actual",
-            "attributeValue": "ocppd",
-            "component": {"name": "ChargingStation"},
-            "variable": {"name": "VendorName"},
-        },
-    ]
-
-
-GET_REFUSALS = {
-    "TC_B_32 B06.FR.06": (item("Bogus", "OfflineThreshold"), "UnknownComponent"),
-    "TC_B_33 B06.FR.07": (item("OCPPCommCtrlr", "Bogus"), "UnknownVariable"),
-    "TC_B_34 B06.FR.08": (
-        item("OCPPCommCtrlr", "OfflineThreshold", attributeType="Target"),
-        "NotSupportedAttributeType",
-    ),
-    "B06.FR.09": (item("SecurityCtrlr", "BasicAuthPassword"), "Rejected"),
-    "B06.FR.14": (item("OCPPCommCtrlr", "MessageTimeout"), "UnknownVariable"),
-}
-
-
-@pytest.mark.parametrize("case", GET_REFUSALS)
-def test_B06_what_cannot_be_told_has_no_value(bench: Bench, case: str) -> None:
-    one, status = GET_REFUSALS[case]
-    (result,) = get(bench, one)
-    assert result["attributeStatus"] == status
-    assert "attributeValue" not in result
-
-
-def test_B06_FR_13_an_attribute_without_a_value_is_empty(new_bench: NewBench) -> None:
-    preset = Preset("TxCtrlr", "EVConnectionTimeOut", None, attribute="Target")
-    bench = new_bench(Hardware(presets=(preset,)))
-    (result,) = get(bench, item("TxCtrlr", "EVConnectionTimeOut", attributeType="Target"))
-    assert (result["attributeStatus"], result["attributeValue"]) == ("Accepted", "")
-
-
-def test_B06_a_live_value_is_that_of_this_moment(bench: Bench) -> None:
-    place = {"evse": {"id": 1, "connectorId": 1}}
-    assert value_of(bench, "Connector", "AvailabilityState", **place) == "Available"
-    bench.do("plug-in")
-    assert value_of(bench, "Connector", "AvailabilityState", **place) == "Occupied"
-
-
-# B07: reports
-
-
-def report(bench: Bench, base: str = "FullInventory", request_id: int = 7) -> list[Json]:
-    """The report's items, after a check of the pages they come on."""
-    assert bench.csms("GetBaseReport", {"requestId": request_id, "reportBase": base}) == {
-        "status": "Accepted"
-    }
-    pages = bench.sent("NotifyReport")
-    assert [page["seqNo"] for page in pages] == list(range(len(pages)))
-    assert [page["tbc"] for page in pages] == [True] * (len(pages) - 1) + [False]
-    assert {page["requestId"] for page in pages} == {request_id}
-    return [one for page in pages for one in page["reportData"]]
-
-
-def names(items: list[Json]) -> set[str]:
-    return {f"{it['component']['name']}.{it['variable']['name']}" for it in items}
-
-
-def test_B07_FR_01_the_answer_comes_before_the_report(bench: Bench) -> None:
-    seen = len(bench.frames)
-    report(bench)
-    assert [frame[0] for frame in bench.frames[seen : seen + 2]] == [3, 2]
-
-
-def test_TC_B_13_FullInventory_has_everything_once(bench: Bench) -> None:
-    items = report(bench)
-    places = [(str(it["component"]), str(it["variable"])) for it in items]
-    assert len(places) == len(set(places)) > 50
-    assert names(items) >= {
-        "ChargingStation.Available",
-        "ChargingStation.AvailabilityState",
-        "ChargingStation.SupplyPhases",
-        "EVSE.Available",
-        "EVSE.AvailabilityState",
-        "EVSE.SupplyPhases",
-        "EVSE.Power",
-        "Connector.Available",
-        "Connector.AvailabilityState",
-        "Connector.ConnectorType",
-        "Connector.SupplyPhases",
-        "SecurityCtrlr.BasicAuthPassword",
-    }
-
-
-def test_TC_B_12_ConfigurationInventory_has_what_can_be_set(bench: Bench) -> None:
-    items = report(bench, "ConfigurationInventory")
-    assert "TxCtrlr.TxStartPoint" in names(items)
-    assert {it["variableAttribute"][0]["mutability"] for it in items} == {"ReadWrite", "WriteOnly"}
-    full = [it for it in report(bench) if it["variableAttribute"][0]["mutability"] != "ReadOnly"]
-    assert names(full) == names(items)
-
-
-def test_TC_B_14_SummaryInventory_has_statuses_and_problems(new_bench: NewBench) -> None:
-    bench = new_bench(TWO_EVSES)
-    states = report(bench, "SummaryInventory")
-    assert names(states) == {
-        "ChargingStation.AvailabilityState",
-        "EVSE.AvailabilityState",
-        "Connector.AvailabilityState",
-    }
-    assert len(states) == 6
-    bench.do("fault", evse=2, connector=1, code="GroundFault")
-    bench.sent()
-    (problem,) = [it for it in report(bench, "SummaryInventory") if it not in states and "Tripped" in str(it)]
-    assert problem["component"] == {
-        "name": "GroundIsolationProtection",
-        "evse": {"id": 2, "connectorId": 1},
-    }
-
-
-def test_B07_FR_03_FR_07_an_item_has_its_value_and_its_characteristics(bench: Bench) -> None:
-    (found,) = [it for it in report(bench) if it["variable"]["name"] == "OfflineThreshold"]
-    assert found == {
-        "component": {"name": "OCPPCommCtrlr"},
-        "variable": {"name": "OfflineThreshold"},
-        "variableAttribute": [
-            {"type": "Actual", "mutability": "ReadWrite", "persistent": True, "value": "60"},
-        ],
-        "variableCharacteristics": {
-            "unit": "s",
-            "dataType": "integer",
-            "minLimit": 0,
-            "maxLimit": 31_536_000,
-            "supportsMonitoring": True,
-        },
-    }
-
-
-def test_B07_FR_03_a_secret_is_listed_without_its_value(bench: Bench) -> None:
-    put(bench, item("SecurityCtrlr", "BasicAuthPassword", "hunter2hunter2hunter2"))
-    bench.sent()
-    (found,) = [it for it in report(bench) if it["variable"]["name"] == "BasicAuthPassword"]
-    assert found["variableAttribute"] == [{"type": "Actual", "mutability": "WriteOnly", "persistent": True}]
-
-
-def test_B07_FR_11_an_attribute_without_a_value_is_listed(new_bench: NewBench) -> None:
-    preset = Preset("TxCtrlr", "EVConnectionTimeOut", None, attribute="Target")
-    items = report(new_bench(Hardware(presets=(preset,))))
-    (found,) = [it for it in items if it["variable"]["name"] == "EVConnectionTimeOut"]
-    assert [(it["type"], it.get("value")) for it in found["variableAttribute"]] == [
-        ("Actual", "120"),
-        ("Target", None),
-    ]
-
-
-def test_B07_FR_10_each_page_waits_for_the_answer_to_the_last(bench: Bench) -> None:
-    bench.silent.add("NotifyReport")
-    bench.csms("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
-    (page,) = bench.sent("NotifyReport")
-    assert page["tbc"]
-    bench.receive([3, bench.frames[-1][1], {}])
-    assert [it["seqNo"] for it in bench.sent("NotifyReport")] == [1]
-
-
-def test_B07_FR_13_one_report_at_a_time(bench: Bench) -> None:
-    bench.silent.add("NotifyReport")
-    bench.csms("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
-    second = bench.csms("GetBaseReport", {"requestId": 2, "reportBase": "FullInventory"})
-    assert second["status"] == "Rejected"
-
-
-@pytest.mark.parametrize(
-    "end", [lambda bench: bench.advance(30), lambda bench: (bench.drop(), bench.connect())]
-)
-def test_B07_a_page_that_is_lost_ends_the_report(bench: Bench, end: Callable[[Bench], object]) -> None:
-    bench.silent.add("NotifyReport")
-    bench.csms("GetBaseReport", {"requestId": 1, "reportBase": "FullInventory"})
-    end(bench)
-    bench.silent.clear()
-    bench.forget()
-    assert len(report(bench, request_id=2)) > 50
 
 
 # B11: Reset without a transaction

@@ -401,9 +401,6 @@ def test_F06_FR_04_the_answer_comes_before_the_message(bench: Bench, message: st
     [
         "LogStatusNotification",
         "FirmwareStatusNotification",
-        "SignChargingStationCertificate",
-        "SignV2GCertificate",
-        "SignCombinedCertificate",
         "PublishFirmwareStatusNotification",
     ],
 )

@@ -16,6 +16,7 @@ from ocppd.core.state import State
 from ocppd.core.station import Answer, Order
 from ocppd.fleet import Fleet, Nobody
 from tests.bench import Bench, Json, ManualClock, with_presets
+from tests.pems import pems
 
 NewBench = Callable[..., Bench]
 QUIET = with_presets(Hardware(), SampledDataCtrlr__TxUpdatedInterval="0")
@@ -442,22 +443,6 @@ def test_get_is_a_trigger(bench: Bench, bare: str) -> None:
 # The endpoint
 
 
-def set_password(bench: Bench, password: str) -> None:
-    bench.set("SecurityCtrlr.BasicAuthPassword", password)
-
-
-def test_TC_A_09_A01_a_new_password_makes_the_station_connect_anew(bench: Bench) -> None:
-    set_password(bench, "x" * 16)
-    assert bench.orders == [Order("close", 1000, "new password")]
-    assert bench.wanted
-
-
-def test_TC_A_10_a_refused_password_changes_nothing(bench: Bench) -> None:
-    with pytest.raises(AssertionError, match="Rejected"):
-        set_password(bench, "x" * 15)
-    assert bench.orders == []
-
-
 def endpoint(csms: Csms, identity: str = "CP001", hardware: Hardware | None = None) -> Endpoint:
     return fleet_with(csms, identity, hardware).endpoint(identity)
 
@@ -507,9 +492,10 @@ def test_TC_B_57_backoff_and_timeout_are_the_variables() -> None:
 
 
 def test_A00_FR_401_402_the_certificate_of_the_station_is_for_security_profile_3_alone() -> None:
-    tls = Tls("ca.pem", "cert.pem", "key.pem", roots="ROOTS", chain="CHAIN")
-    assert endpoint(Csms(security_profile=3, tls=tls)).trust == Trust("ROOTS", "CHAIN", "key.pem")
-    assert endpoint(Csms(security_profile=2, tls=tls)).trust == Trust("ROOTS")
+    ca, cert, _ = pems()
+    tls = Tls("ca.pem", "cert.pem", "key.pem", roots=ca, chain=cert)
+    assert endpoint(Csms(security_profile=3, tls=tls)).trust == Trust(ca, cert, "key.pem")
+    assert endpoint(Csms(security_profile=2, tls=tls)).trust == Trust(ca)
 
 
 def test_TC_A_05_the_CSMS_may_allow_wildcards_in_its_certificate(bench: Bench) -> None:

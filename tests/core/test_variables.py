@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from ocppd.core.description import Connector, Evse, Hardware, Preset, StationDes
 from ocppd.core.on import Handlers
 from ocppd.core.state import State
 from ocppd.core.times import parse_time
-from ocppd.core.variables import Model, Slot, boolean, decimal, integer, members, option, string
+from ocppd.core.variables import Model, Slot, boolean, decimal, integer, members, option, parted, string
 from ocppd.fleet import Fleet, Nobody
 from tests.bench import ManualClock
 
@@ -132,6 +133,29 @@ def test_a_data_type_defines_a_variable_of_ones_own() -> None:
     assert slot.characteristics()["unit"] == "rpm"
 
 
+def test_a_value_that_is_not_given_leaves_the_factorys() -> None:
+    slot = build(Preset("TxCtrlr", "TxStartPoint", mutability="ReadOnly")).slots["TxCtrlr.TxStartPoint"]
+    assert slot.attributes == {"Actual": "EVConnected,Authorized"}
+    assert not slot.is_writable
+
+
+def test_attributes_have_mutabilities_of_their_own_and_the_Actual_is_always_there() -> None:
+    target = Preset("Fan", "Speed", "5", attribute="Target", data_type="integer", mutability="ReadWrite")
+    slot = build(Preset("Fan", "Speed", "7", attribute="MaxSet"), target).slots["Fan.Speed"]
+    assert slot.attributes == {"Actual": None, "Target": "5", "MaxSet": "7"}
+    assert [slot.mutability(it) for it in ("Actual", "Target", "MaxSet")] == [
+        "ReadOnly",
+        "ReadWrite",
+        "ReadOnly",
+    ]
+    assert slot.is_writable
+
+
+def test_what_is_said_twice_may_be_the_same() -> None:
+    power = Preset("EVSE", "Power", None, evse=1, data_type="decimal", unit="W", max=22_080)
+    assert build(power).slots["EVSE:1.Power"].maximum == 22_080
+
+
 WRONG_PRESETS = {
     "an unknown variable": (Preset("OCPPCommCtrlr", "Bogus", "1"), "no such variable"),
     "a variable of an EVSE that is not there": (
@@ -158,6 +182,39 @@ WRONG_PRESETS = {
     "a value of what the station computes": (
         Preset("ChargingStation", "AvailabilityState", "Faulted"),
         "cannot be preset",
+    ),
+    "what is ReadOnly made ReadWrite": (
+        Preset("ChargingStation", "Model", "x", mutability="ReadWrite"),
+        "is ReadOnly here and cannot become ReadWrite",
+    ),
+    "a secret shown": (
+        Preset("SecurityCtrlr", "BasicAuthPassword", mutability="ReadWrite"),
+        "is WriteOnly here and cannot become ReadWrite",
+    ),
+    "another type": (
+        Preset("OCPPCommCtrlr", "OfflineThreshold", data_type="decimal"),
+        "data_type is 'integer' here and cannot be changed",
+    ),
+    "another limit": (
+        Preset("OCPPCommCtrlr", "OfflineThreshold", max=5),
+        "max is 31536000 here and cannot be changed",
+    ),
+    "a list without values": (Preset("Fan", "Mode", data_type="OptionList"), "needs its values"),
+    "a list of too many values": (
+        Preset("Fan", "Mode", data_type="MemberList", values=("x" * 500, "y" * 500)),
+        "more than 1000 characters",
+    ),
+    "one's own that differs in case alone": (
+        Preset("evse", "power", evse=1, data_type="decimal"),
+        r"there is EVSE:1\.Power already",
+    ),
+    "an Actual below MinSet": (
+        Preset("TxCtrlr", "EVConnectionTimeOut", "121", attribute="MinSet"),
+        "Actual: ValueTooLow: '120'",
+    ),
+    "an Actual above MaxSet": (
+        Preset("TxCtrlr", "EVConnectionTimeOut", "119", attribute="MaxSet"),
+        "Actual: ValueTooHigh: '120'",
     ),
     "a secret that is too short": (
         Preset("SecurityCtrlr", "BasicAuthPassword", "hunter2"),
@@ -221,6 +278,9 @@ TEXT = slot_of(string("A", "Text", minimum=2, maximum=4))
 SWITCH = slot_of(boolean("A", "Boolean"))
 OPTION = slot_of(option("A", "Option", None, ["One", "Two"]))
 MEMBERS = slot_of(members("A", "Members", "One", ["One", "Two", "Three"]))
+SEQUENCE = slot_of(
+    members("A", "Sequence", "One", ["One", "Two", "Three"], data_type="SequenceList", maximum=7)
+)
 MOMENT = next(slot for slot in build().slots.values() if slot.variable.data_type == "dateTime")
 
 
@@ -257,6 +317,9 @@ MOMENT = next(slot for slot in build().slots.values() if slot.variable.data_type
         (MEMBERS, "Three, One", None),
         (MEMBERS, "", None),
         *((MEMBERS, text, "InvalidValue") for text in ("Four", "one", "One,One", "One;Two")),
+        (SEQUENCE, "Two,One", None),
+        (SEQUENCE, "Three,One", "ValueTooHigh"),
+        (SEQUENCE, "One,Two,One", "InvalidValue"),
         (MOMENT, "2025-01-01T10:00:00Z", None),
         *((MOMENT, text, "InvalidValue") for text in ("", "2025-01-01", "10:00", "now")),
     ],
@@ -265,7 +328,7 @@ def test_TC_B_11_a_value_is_refused_with_its_reason(slot: Slot, value: str, reas
     assert slot.refusal(value) == reason
 
 
-SLOTS = [BOUNDED, DECIMAL, TEXT, SWITCH, OPTION, MEMBERS, MOMENT]
+SLOTS = [BOUNDED, DECIMAL, TEXT, SWITCH, OPTION, MEMBERS, SEQUENCE, MOMENT]
 CHECKS: dict[str, Callable[[str], bool]] = {
     "integer": lambda text: -5 <= int(text) <= 10,
     "decimal": lambda text: 0.5 <= float(text) <= 2,
@@ -273,6 +336,7 @@ CHECKS: dict[str, Callable[[str], bool]] = {
     "boolean": lambda text: text in ("true", "false"),
     "OptionList": lambda text: text in ("One", "Two"),
     "MemberList": lambda text: {part.strip() for part in text.split(",")} <= {"One", "Two", "Three", ""},
+    "SequenceList": lambda text: len(text) <= 7 and len(set(text.split(","))) == len(text.split(",")),
     "dateTime": lambda text: parse_time(text) is not None,
 }
 NEAR_MISSES = (
@@ -288,9 +352,64 @@ def test_what_is_not_refused_can_be_read_and_lies_within_the_limits(slot: Slot, 
         assert CHECKS[slot.variable.data_type](value)
 
 
-@given(number=some.integers(min_value=-5, max_value=10))
-def test_every_number_within_the_limits_is_taken(number: int) -> None:
-    assert BOUNDED.refusal(str(number)) is None
+VALID: dict[str, some.SearchStrategy[str]] = {
+    "integer": some.integers(-5, 10).map(str),
+    "decimal": some.decimals("0.5", "2", places=3).map(str),
+    "string": some.text(min_size=2, max_size=4),
+    "boolean": some.sampled_from(["true", "false"]),
+    "OptionList": some.sampled_from(["One", "Two"]),
+    "MemberList": some.lists(some.sampled_from(["One", "Two", "Three"]), unique=True).map(",".join),
+    "SequenceList": some.permutations(["One", "Two"]).map(",".join),
+    "dateTime": some.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=some.just(UTC)).map(  # noqa: DTZ001 - the zone is added
+        datetime.isoformat
+    ),
+}
+
+
+@pytest.mark.parametrize("slot", SLOTS, ids=lambda slot: slot.variable.data_type)
+@given(data=some.data())
+def test_every_value_within_the_limits_is_taken(slot: Slot, data: some.DataObject) -> None:
+    assert slot.refusal(data.draw(VALID[slot.variable.data_type])) is None
+
+
+@given(
+    value=some.integers(-5, 10),
+    low=some.none() | some.integers(-5, 10),
+    high=some.none() | some.integers(-5, 10),
+)
+def test_MinSet_and_MaxSet_bound_what_may_be_set(value: int, low: int | None, high: int | None) -> None:
+    others = {"MinSet": None if low is None else str(low), "MaxSet": None if high is None else str(high)}
+    for attribute in ("Actual", "Target", "MinSet", "MaxSet"):
+        too_low = attribute != "MinSet" and low is not None and value < low
+        too_high = attribute != "MaxSet" and high is not None and value > high
+        expected = "ValueTooLow" if too_low else "ValueTooHigh" if too_high else None
+        assert BOUNDED.beyond(attribute, str(value), others.get) == expected
+
+
+def test_MinSet_and_MaxSet_say_nothing_of_texts() -> None:
+    assert TEXT.beyond("Actual", "abc", {"MinSet": "b", "MaxSet": "a"}.get) is None
+
+
+@pytest.mark.parametrize(
+    ("key", "parts"),
+    [
+        ("EVSE:1.Power", ("EVSE:1.Power", "Actual")),
+        ("EVSE:1.Power#MaxSet", ("EVSE:1.Power", "MaxSet")),
+        ("A.B#AtReboot", ("A.B", "AtReboot")),
+        ("A.B[x#Target]", ("A.B[x#Target]", "Actual")),
+    ],
+)
+def test_a_key_of_the_state_names_slot_and_attribute(key: str, parts: tuple[str, str]) -> None:
+    assert parted(key) == parts
+
+
+def test_a_state_file_may_not_hold_what_could_not_be_set() -> None:
+    model = build()
+    model.check({"TxCtrlr.EVConnectionTimeOut#AtReboot": "5", "Gone.Variable": "x"})
+    with pytest.raises(
+        ValueError, match=r"variables: TxCtrlr\.EVConnectionTimeOut#AtReboot: InvalidValue: 'x'"
+    ):
+        model.check({"TxCtrlr.EVConnectionTimeOut#AtReboot": "x"})
 
 
 def test_every_factory_value_is_one_that_its_variable_takes() -> None:

@@ -1,0 +1,116 @@
+"""A02 from end to end: a daemon, mutual TLS, and a CSMS that signs what the station asks for."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from websockets.asyncio.server import ServerConnection, serve
+
+from ocppd.app import trades
+from ocppd.edge.workshop import Workshop
+from tests.certificates import DAY, build, pem_of
+from tests.edge.pki import Pki
+from tests.test_daemon_commands import House, living
+
+PATIENCE = 15.0
+Json = dict[str, Any]
+
+
+class Signer:
+    """A CSMS that has every station renew its certificate once; `serials` are those it has been shown."""
+
+    def __init__(self, pki: Pki) -> None:
+        self._pki = pki
+        self.serials: list[int] = []
+        self.signed: list[int] = []
+        self.calls: list[str] = []
+        self.renewed = False
+
+    async def serve(self, connection: ServerConnection) -> None:
+        shown = connection.transport.get_extra_info("ssl_object").getpeercert()
+        self.serials.append(int(shown["serialNumber"], 16))
+        if self.serials[-1] in self.signed:
+            self.renewed = True
+        async for text in connection:
+            kind, message_id, *rest = json.loads(text)
+            if kind == 2:
+                self.calls.append(rest[0])
+                await connection.send(json.dumps([3, message_id, self._response(rest[0])]))
+                await self._go_on(connection, *rest)
+
+    def _response(self, action: str) -> Json:
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        boot = {"status": "Accepted", "interval": 300, "currentTime": now}
+        return {"BootNotification": boot, "SignCertificate": {"status": "Accepted"}}.get(action, {})
+
+    async def _go_on(self, connection: ServerConnection, action: str, payload: Json) -> None:
+        if action == "BootNotification":
+            request = {"requestedMessage": "SignChargingStationCertificate"}
+            await connection.send(json.dumps([2, "t", "TriggerMessage", request]))
+        if action == "SignCertificate":
+            request = {
+                "certificateChain": self._sign(payload["csr"]),
+                "certificateType": payload["certificateType"],
+            }
+            await connection.send(json.dumps([2, "s", "CertificateSigned", request]))
+
+    def _sign(self, csr: str) -> str:
+        request = x509.load_pem_x509_csr(csr.encode())
+        issuer = x509.load_pem_x509_certificate(self._pki.ca.cert_pem.bytes())
+        key: Any = load_pem_private_key(self._pki.ca.private_key_pem.bytes(), None)
+        start = time.time() - DAY
+        leaf = build(request.subject, request.public_key(), issuer.subject, key, start=start, days=90)
+        self.signed.append(leaf.serial_number)
+        return pem_of(leaf)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+async def test_TC_A_11_A02_FR_08_A02_FR_10_a_station_renews_its_certificate_and_comes_back_with_it(
+    tmp_path: Path, version: ssl.TLSVersion
+) -> None:
+    pki = Pki(tmp_path)
+    own = pki.station("SN-CP001")
+    for name, text in (("cert.pem", own.chain), ("ca.pem", pki.roots)):
+        (tmp_path / name).write_text(text or "")
+    remote = Signer(pki)
+    context = pki.mutual(version)
+    async with serve(remote.serve, "127.0.0.1", 0, ssl=context, subprotocols=["ocpp2.0.1"]) as server:  # type: ignore[list-item]
+        port = next(iter(server.sockets)).getsockname()[1]
+        tls = {"ca": str(tmp_path / "ca.pem"), "cert": str(tmp_path / "cert.pem"), "key": own.key}
+        house = House(tmp_path, f"wss://localhost:{port}", "CP001", security_profile=3, tls=tls)
+        house.fleet.workshop = workshop = Workshop(trades(house.daemon), house.fleet.worked)
+        async with living(house):
+            state = house.fleet.stations["CP001"].state
+            async with asyncio.timeout(PATIENCE):
+                # A02.FR.10: the root and the new certificate are left.
+                while not remote.renewed or len(state.certificates or []) != 2:
+                    house.fleet.run_due()
+                    await asyncio.sleep(0.02)
+            root, new = state.certificates or []
+        await workshop.stop()
+    assert (root.use, new.use) == ("CSMSRootCertificate", "ChargingStationCertificate")
+    assert remote.serials[1:] == remote.signed
+    keys = [file for file in (tmp_path / "state.json.keys").rglob("*") if file.is_file()]
+    assert [file.stem for file in keys] == [new.key]
+    assert "PRIVATE KEY" not in (tmp_path / "state.json").read_text()
+    assert "PRIVATE KEY" in keys[0].read_text()
+
+
+async def test_the_keys_of_a_station_go_with_it(tmp_path: Path) -> None:
+    house = House(tmp_path, "ws://127.0.0.1:9", "CP001", "CP002")
+    subject = {"common_name": "SN0001", "organization": "Lab"}
+    async with living(house):
+        files = {}
+        for station in ("CP001", "CP002"):
+            name, _ = house.daemon.keys.make(station, subject)
+            files[station] = house.daemon.keys.file_of(station)(name)
+        house.run("remove-station", "CP001")
+        assert [file.exists() for file in files.values()] == [False, True]
