@@ -30,8 +30,8 @@ class KeyStore:
     """The keys in `folder`: a folder for each station, and in it a PEM file for each key.
 
     Its trade, "key", takes one of two orders: `make` with a subject (`common_name`, `organization` and, where
-    it is not empty, `country`) is reported with the `name` of the key and its `csr`, in PEM; `keep` with names
-    deletes all other keys of the station. What fails is reported as `error`.
+    it is not empty, `country`) is reported with the `name` of the key and its `csr`, in PEM; `keep` with
+    names deletes all other keys of the station. What fails is reported as `error`.
     """
 
     def __init__(self, folder: Path) -> None:
