@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Callable
 from typing import Any
@@ -546,3 +548,15 @@ def test_a_station_without_certificates_has_no_timers_for_them(bench: Bench) -> 
     bench.reconnect()
     assert not {"ocsp", "expiry", "sign"} & set(bench.state.timers)
     assert bench.jobs == {}
+
+
+def test_a_station_without_certificates_does_not_load_the_library() -> None:
+    """It is several MB, and thousands of stations have none."""
+    script = (
+        "import sys, structlog; structlog.configure(processors=[lambda *_: ''])\n"
+        "from tests.bench import Bench; import ocppd.app\n"
+        "bench = Bench(); bench.drop(); bench.reconnect(); bench.advance(1000)\n"
+        "bench.csms('GetInstalledCertificateIds', {})\n"
+        "assert 'cryptography' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
