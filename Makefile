@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check bench format clean
+.PHONY: demo test check conformance bench format clean
 
 demo: $(BIN)/ocppd
 	$(BIN)/ocppd demo
@@ -16,6 +16,9 @@ check: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+conformance: .venv/dev
+	$(BIN)/python -m tests.conformance
 
 bench: .venv/dev
 	$(BIN)/python -m tests.load

@@ -11,7 +11,7 @@ import types
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
@@ -26,7 +26,6 @@ from ocppd.payload import Payload, switch
 UNSUPPORTED = frozenset(
     [
         "limit",
-        "security-event",
         "data-transfer",
         "status-notification",
         "meter-values",
@@ -64,6 +63,7 @@ class Command:
     types: Mapping[str, Any]
 
     @classmethod
+    @cache
     def of(cls, name: str, handler: Handler) -> Command:
         """The command that runs `handler`; `places` tells of `evse` and `connector` if they must be known."""
         hints = get_type_hints(handler, localns={"Station": object, "Daemon": object}, include_extras=True)

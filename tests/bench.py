@@ -24,6 +24,7 @@ from ocppd.payload import parse
 
 START = 1_735_725_600.0  # 2025-01-01T10:00:00Z
 _STATES = TypeAdapter(State)
+_HANDLERS = handlers()
 Json = dict[str, Any]
 
 
@@ -77,7 +78,7 @@ class Bench:
         self._description = StationDescription(
             "CP001", hardware or Hardware(), csms or Csms(), serial="SN0001"
         )
-        self._fleet = Fleet(self.clock, handlers(), self, self._save, lambda flush: flush())
+        self._fleet = Fleet(self.clock, _HANDLERS, self, self._save, lambda flush: flush())
         self._fleet.workshop = self._Workshop(self.jobs)
         station = self._fleet.add(self._description, State(), seed=1)
         self._fleet.start(station, self, boots=True)

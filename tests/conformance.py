@@ -1,7 +1,7 @@
-"""`docs/conformance.md`: all messages of OCPP 2.0.1, whether they are alive, and the tests that show it.
+"""`docs/conformance.md`: messages, requirements and test cases of OCPP 2.0.1, and the tests that show them.
 
-Written from the code and the names of the tests: `python -m tests.conformance`; with `--check` it only says
-whether the page is up to date.
+Written from the code and the names of the tests by `make conformance`; with `--check` it only says whether
+the page is up to date.
 """
 
 from __future__ import annotations
@@ -10,6 +10,9 @@ import ast
 import re
 import sys
 from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from ocppd.blocks import handlers
@@ -17,6 +20,7 @@ from ocppd.core.schemas import actions
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs/conformance.md"
+IDS = ROOT / "tests/ocpp201_ids.txt"
 
 # Who says it; DataTransfer goes both ways.
 FROM_STATION = frozenset(
@@ -48,41 +52,71 @@ FROM_STATION = frozenset(
         "TransactionEvent",
     ]
 )
-_REQUIREMENT = re.compile(r"test_((?:TC_[A-P]_\d+)|(?:[A-P]\d\d(?:_FR_\d+)?))")
+_IN_A_NAME = re.compile(r"TC_[A-P]_\d+|[A-P]\d\d_FR_\d+")
+
+
+@dataclass(frozen=True)
+class Test:
+    """A test function: the file below tests/ that it is in, its name, and its source."""
+
+    file: str
+    name: str
+    source: str
+
+    @property
+    def ids(self) -> list[str]:
+        """The requirements and test cases that its name tells, as the standard spells them."""
+        return [it.replace("_FR_", ".FR.") for it in _IN_A_NAME.findall(self.name)]
 
 
 def page() -> str:
     """The whole page."""
-    incoming, outgoing = set(handlers().calls), _sent()
-    tests = _tests()
-    rows = [_row(action, incoming, outgoing, tests) for action in sorted(actions())]
-    alive = sum(row.split("|")[3].strip() != "not yet" for row in rows)
+    shown: dict[str, list[Test]] = defaultdict(list)
+    for test in _tests():
+        for identifier in test.ids:
+            shown[identifier].append(test)
+    known = _known_ids()
     return "\n".join(
         [
             "# Conformance",
             "",
-            "Written by `python -m tests.conformance` from the handlers and the names of the tests; a test",
-            "holds it up to date. *not yet*: a request of the CSMS is answered NotImplemented, a message of",
-            "the station is never sent by itself (`call` sends anything).",
+            "Written by `make conformance` from the handlers and the names of the tests; a test holds it up",
+            "to date. First the messages, then how much of each block is shown, what is not, and what by.",
             "",
-            f"{alive} of {len(rows)} messages are alive.",
+            *_messages(),
             "",
-            "| Message | Said by | Here | Tests that use it |",
-            "|---|---|---|---|",
-            *rows,
+            *_overview(known, shown),
             "",
-            "## Requirements and test cases in the names of tests",
+            *_missing(known, shown),
             "",
-            *_requirements(),
+            *_shown(known, shown),
             "",
         ]
     )
 
 
-def _row(action: str, incoming: set[str], outgoing: set[str], tests: dict[str, list[str]]) -> str:
+# The messages
+
+
+def _messages() -> Iterator[str]:
+    incoming, outgoing = set(handlers().calls), _sent()
+    rows = [_row(action, incoming, outgoing) for action in sorted(actions())]
+    alive = sum("| alive |" in row for row in rows)
+    yield "## Messages"
+    yield ""
+    yield f"{alive} of {len(rows)} are alive. *Not yet*: a request of the CSMS is answered NotImplemented, a"
+    yield "message of the station is never sent by itself (`call` sends anything)."
+    yield ""
+    yield "| Message | Said by | Here | Tests that use it |"
+    yield "|---|---|---|---|"
+    yield from rows
+
+
+def _row(action: str, incoming: set[str], outgoing: set[str]) -> str:
     says = "both" if action == "DataTransfer" else "station" if action in FROM_STATION else "CSMS"
     here = "alive" if action in (outgoing if says == "station" else incoming) else "not yet"
-    return f"| {action} | {says} | {here} | {len(tests[action]) or ''} |"
+    tests = sum(f'"{action}"' in test.source for test in _tests())
+    return f"| {action} | {says} | {here} | {tests or ''} |"
 
 
 def _sent() -> set[str]:
@@ -95,42 +129,104 @@ def _sent() -> set[str]:
     return found
 
 
-def _tests() -> dict[str, list[str]]:
-    """The tests that name an action, by action."""
-    found: dict[str, list[str]] = defaultdict(list)
-    for name, text in _functions():
-        for action in actions():
-            if f'"{action}"' in text:
-                found[action].append(name)
+# The requirements and test cases
+
+
+def _overview(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
+    yield "## Requirements and test cases"
+    yield ""
+    yield "Of Part 2 all requirements that may concern a station, and of Part 6 all test cases for one. Many"
+    yield "that no test shows bind the operator or the manufacturer, or an optional part; none is claimed."
+    yield ""
+    yield "| Block | Requirements shown | Test cases shown |"
+    yield "|---|---|---|"
+    for block in sorted({_block(it) for it in known}):
+        shares = (_share(known, shown, block, cases=cases) for cases in (False, True))
+        yield f"| {block} | {' | '.join(shares)} |"
+
+
+def _share(known: list[str], shown: dict[str, list[Test]], block: str, *, cases: bool) -> str:
+    wanted = [it for it in known if _block(it) == block and it.startswith("TC_") == cases]
+    return f"{sum(it in shown for it in wanted)} of {len(wanted)}"
+
+
+def _missing(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
+    yield "## Not shown by a test"
+    yield ""
+    missing = [it for it in known if it not in shown]
+    for group in dict.fromkeys(map(_group, missing)):
+        yield f"- **{group}**: {', '.join(_short(it) for it in missing if _group(it) == group)}"
+
+
+def _shown(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
+    yield "## Shown by"
+    for group in dict.fromkeys(_group(it) for it in known if it in shown):
+        yield from ("", f"### {group}", "")
+        for identifier in known:
+            if identifier in shown and _group(identifier) == group:
+                yield f"- {identifier}: {_named(shown[identifier])}"
+
+
+def _named(tests: list[Test]) -> str:
+    return ", ".join(dict.fromkeys(f"`{test.file}::{test.name}`" for test in tests))
+
+
+def _block(identifier: str) -> str:
+    return identifier[3] if identifier.startswith("TC_") else identifier[0]
+
+
+def _group(identifier: str) -> str:
+    """A use case, or the test cases of a block."""
+    return identifier[:4] if identifier.startswith("TC_") else identifier[:3]
+
+
+def _short(identifier: str) -> str:
+    return identifier.rpartition("_" if identifier.startswith("TC_") else ".")[2]
+
+
+@cache
+def _known_ids() -> list[str]:
+    """Every id there is, in the order of the standard."""
+    found = []
+    for line in IDS.read_text().splitlines():
+        if not line.startswith("#"):
+            group, _, numbers = line.partition(": ")
+            joint = "_" if group.startswith("TC_") else "."
+            found += [group + joint + number for number in numbers.split()]
     return found
 
 
-def _requirements() -> list[str]:
-    by_block: dict[str, set[str]] = defaultdict(set)
-    for name, _ in _functions():
-        for match in _REQUIREMENT.finditer(name):
-            identifier = match.group(1)
-            block = identifier[3] if identifier.startswith("TC_") else identifier[0]
-            by_block[block].add(identifier.replace("_FR_", ".FR."))
-    return [f"- **{block}**: {', '.join(sorted(ids))}" for block, ids in sorted(by_block.items())]
+@cache
+def _tests() -> tuple[Test, ...]:
+    """Every test, in files and classes."""
+    found: list[Test] = []
+    for file in sorted((ROOT / "tests").rglob("test_*.py")):
+        source, place = file.read_text(), str(file.relative_to(ROOT / "tests"))
+        lines = source.splitlines()
+        for node in _functions(ast.parse(source).body):
+            text = "\n".join(lines[node.lineno - 1 : node.end_lineno])
+            found.append(Test(place, node.name, text))
+    return tuple(found)
 
 
-def _functions() -> list[tuple[str, str]]:
-    """Every test on the bench: its name and its source."""
-    found = []
-    for folder in ("blocks", "core"):
-        for file in sorted((ROOT / "tests" / folder).glob("test_*.py")):
-            source = file.read_text()
-            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-            found += [(node.name, ast.get_source_segment(source, node) or "") for node in functions]
-    return [(name, text) for name, text in found if name.startswith("test_")]
+def _functions(body: Iterable[ast.stmt]) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in body:
+        if isinstance(node, ast.ClassDef):
+            yield from _functions(node.body)
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node
+
+
+def unknown_ids() -> list[str]:
+    """What stands in the name of a test, and not in the standard: a slip of the pen."""
+    known = set(_known_ids())
+    return sorted({it for test in _tests() for it in test.ids} - known)
 
 
 def main() -> int:
     """Write the page, or with `--check` compare it."""
     if "--check" in sys.argv:
         return 0 if PAGE.read_text() == page() else 1
-    PAGE.parent.mkdir(exist_ok=True)
     PAGE.write_text(page())
     return 0
 

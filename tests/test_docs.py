@@ -12,14 +12,18 @@ import pytest
 
 from ocppd import app
 from ocppd.settings import load
-from tests.conformance import PAGE, page
+from tests.conformance import PAGE, page, unknown_ids
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
 def test_the_conformance_page_is_up_to_date() -> None:
-    assert PAGE.read_text() == page(), "run: python -m tests.conformance"
+    assert PAGE.read_text() == page(), "run: make conformance"
+
+
+def test_the_names_of_tests_tell_ids_that_there_are() -> None:
+    assert unknown_ids() == []
 
 
 def test_the_readmes_yaml_describes_a_station(tmp_path: Path) -> None:
