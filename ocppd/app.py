@@ -16,9 +16,11 @@ from ocppd import __version__, blocks
 from ocppd.clock import RealClock
 from ocppd.daemon import Daemon
 from ocppd.edge import systemd
+from ocppd.edge.firmware import Firmware
 from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
 from ocppd.edge.tls import tls_context
+from ocppd.edge.transfer import Rules, Uploads
 from ocppd.edge.workshop import Workshop
 from ocppd.fleet import Fleet, Nobody
 from ocppd.settings import Settings, SettingsError
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.state import State
     from ocppd.edge.mqtt import Mqtt
+    from ocppd.edge.publisher import Publisher
     from ocppd.edge.workshop import Trade
+    from ocppd.settings.transfers import TransferSettings
 
 log = structlog.get_logger()
 
@@ -94,9 +98,38 @@ def build(settings: Settings, *, claims: bool = False) -> tuple[Daemon, Saver]:
     return daemon, saver
 
 
-def trades(daemon: Daemon) -> dict[str, Trade]:
+def trades(daemon: Daemon, publisher: Publisher | None = None) -> dict[str, Trade]:
     """Who does which kind of job; see `Station.work`."""
-    return {"key": daemon.keys.trade}
+    rules = _rules(daemon.settings.transfers)
+    found: dict[str, Trade] = {
+        "key": daemon.keys.trade,
+        "upload": Uploads(rules).trade,
+        "firmware": Firmware(rules, daemon.beside("firmware")).trade,
+    }
+    if publisher is not None:
+        found["publish"] = publisher.trade
+    return found
+
+
+def _publisher(daemon: Daemon) -> Publisher | None:
+    """The file server for firmware, where the settings want one."""
+    settings = daemon.settings.transfers
+    if settings.publish is None:
+        return None
+    from ocppd.edge.publisher import Place, Publisher  # noqa: PLC0415 - for those alone who publish
+
+    place = Place(settings.publish.host, settings.publish.port, settings.publish.address())
+    return Publisher(place, daemon.beside("published"), _rules(settings))
+
+
+def _rules(settings: TransferSettings) -> Rules:
+    return Rules(
+        allow=tuple(settings.allow),
+        allow_loopback=settings.allow_loopback,
+        max_bytes=settings.max_bytes,
+        timeout_s=settings.timeout_s,
+        known_hosts=settings.known_hosts,
+    )
 
 
 def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
@@ -140,7 +173,8 @@ async def run(
     `load` reads the settings anew on SIGHUP; `ready` is told when all stations have started.
     """
     daemon, saver = build(settings, claims=True)
-    daemon.fleet.workshop = workshop = Workshop(trades(daemon), daemon.fleet.worked)
+    publisher = _publisher(daemon)
+    daemon.fleet.workshop = workshop = Workshop(trades(daemon, publisher), daemon.fleet.worked)
     _spare_the_collector()
     stop, hangup = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hangup)
@@ -148,6 +182,8 @@ async def run(
         async with asyncio.TaskGroup() as group:
             edges = [group.create_task(_timers(daemon), name="timers")]
             edges.append(group.create_task(saver.run(), name="store"))
+            if publisher is not None:
+                edges.append(group.create_task(publisher.run(), name="publisher"))
             if daemon.mqtt is not None:
                 edges.append(group.create_task(daemon.mqtt.run(), name="mqtt"))
                 await _wait_for_survey(daemon.mqtt)

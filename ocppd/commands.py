@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
@@ -25,11 +25,6 @@ from ocppd.payload import Payload, switch
 # Of the MQTT API, and not built yet.
 UNSUPPORTED = frozenset(
     [
-        "limit",
-        "data-transfer",
-        "status-notification",
-        "meter-values",
-        "override",
         "chaos",
         "scenario",
         "stop-scenario",
@@ -67,7 +62,7 @@ class Command:
     def of(cls, name: str, handler: Handler) -> Command:
         """The command that runs `handler`; `places` tells of `evse` and `connector` if they must be known."""
         hints = get_type_hints(handler, localns={"Station": object, "Daemon": object}, include_extras=True)
-        _, *rest = inspect.signature(handler).parameters.values()
+        _, *rest = _unpacked(inspect.signature(handler).parameters.values(), hints)
         places = {it.name: it.default is it.empty for it in rest if it.name in ("evse", "connector")}
         return cls(name, handler, places, {it.name: it for it in rest if it.name not in places}, hints)
 
@@ -130,6 +125,18 @@ class Command:
                 raise CommandError("invalid_argument", f"{key}: one of ON, OFF, TOGGLE")
             return word
         return value
+
+
+def _unpacked(parameters: Iterable[inspect.Parameter], hints: dict[str, Any]) -> Iterator[inspect.Parameter]:
+    """The parameters, and for `**some: Unpack[Keys]` those of the TypedDict, None where not given."""
+    for parameter in parameters:
+        if parameter.kind is not parameter.VAR_KEYWORD:
+            yield parameter
+            continue
+        (keys,) = get_args(hints.pop(parameter.name))
+        for name, hint in get_type_hints(keys, include_extras=True).items():
+            hints[name] = hint
+            yield inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
 
 
 def _is_switch(hint: Any) -> bool:

@@ -72,6 +72,7 @@ class Daemon:
         self.fleet = fleet
         self.mqtt = mqtt
         self.commands = Commands(Handlers.collect([daemon_commands]))
+        self.beside = store.beside
         self.keys = KeyStore(store.beside("keys"))
         self.loop_lag_s = 0.0
         self._clock = clock

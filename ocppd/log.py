@@ -11,7 +11,8 @@ import orjson
 import structlog
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-_SECRET = frozenset({"password", "authorization", "private_key"})
+# The last is that of a DataTransfer: nobody knows what a vendor puts there.
+_SECRET = frozenset({"password", "authorization", "private_key", "data"})
 _CARD = frozenset({"token", "id_token", "idToken"})
 _SHOWN = 4
 _kept: list[Any] = [None, None]  # how the logger of `lines` is configured, and the logger
@@ -68,6 +69,8 @@ def _masked(key: str, value: Any) -> Any:
     if key in _SECRET:
         return "***"
     if isinstance(value, Mapping):
+        if value.get("type") == "KeyCode":  # C04.FR.04
+            value = {**value, **dict.fromkeys(_CARD & value.keys(), "***")}
         return {name: _masked(name, inner) for name, inner in value.items()}
     if key in _CARD and isinstance(value, str):
         return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"

@@ -10,7 +10,15 @@ from ocppd import blocks, daemon_commands
 from ocppd.commands import Command, Commands
 from ocppd.core.on import Handlers
 
-_WORDS = {str: "text", int: "whole number", float: "number", bool: "ON/OFF", list: "list", dict: "object"}
+_WORDS = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "ON/OFF",
+    list: "list",
+    tuple: "list",
+    dict: "object",
+}
 
 
 def command_reference() -> str:

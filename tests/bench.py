@@ -16,6 +16,7 @@ from ocppd.blocks import handlers
 from ocppd.core.description import Csms, Hardware, Preset, StationDescription
 from ocppd.core.endpoint import Endpoint
 from ocppd.core.errors import CallError, CommandError
+from ocppd.core.schemas import OCPP_201, Version
 from ocppd.core.state import State
 from ocppd.core.station import Answer, Event, Job, Order, Station
 from ocppd.core.times import format_time
@@ -43,7 +44,7 @@ class Bench:
     """One station, whose CSMS answers every call with `answers[action]` unless it is on `silent`.
 
     An answer is a payload, a function of the request, or a CallError. With `restart` the state is saved and
-    loaded into a new station before every input.
+    loaded into a new station before every input. `protocol` is what the CSMS chooses at the next connection.
     """
 
     def __init__(
@@ -53,8 +54,10 @@ class Bench:
         restart: bool = False,
         boot: bool = True,
         csms: Csms | None = None,
+        protocol: Version = OCPP_201,
     ) -> None:
         self.clock = ManualClock()
+        self.protocol = protocol
         self.restart = restart
         self.answers: dict[str, Json | CallError | Callable[[Json], Json]] = {
             "BootNotification": lambda _: {
@@ -150,7 +153,7 @@ class Bench:
 
     def connect(self) -> None:
         self._reload()
-        self._fleet.connected("CP001", "ocpp2.0.1")
+        self._fleet.connected("CP001", self.protocol)
 
     def drop(self, reason: str = "gone") -> None:
         self._reload()
@@ -309,7 +312,7 @@ def headline(event: Json) -> str:
 
 @contextmanager
 def bugs_raise() -> Iterator[None]:
-    """What the fleet would only log as a bug of a station fails the test; nothing else is logged."""
+    """What the fleet would only log as a station's bug, or its end, fails the test; nothing else is logged."""
     structlog.configure(processors=[_raise_bug])
     try:
         yield
@@ -318,6 +321,6 @@ def bugs_raise() -> Iterator[None]:
 
 
 def _raise_bug(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> Any:
-    if entry["event"] == "station.bug":
+    if entry["event"] in ("station.bug", "station.broken"):
         raise entry["exc_info"]
     raise structlog.DropEvent

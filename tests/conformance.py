@@ -89,6 +89,8 @@ def page() -> str:
             "",
             *_missing(known, shown),
             "",
+            *_not_ours(),
+            "",
             *_shown(known, shown),
             "",
         ]
@@ -135,8 +137,8 @@ def _sent() -> set[str]:
 def _overview(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
     yield "## Requirements and test cases"
     yield ""
-    yield "Of Part 2 all requirements that may concern a station, and of Part 6 all test cases for one. Many"
-    yield "that no test shows bind the operator or the manufacturer, or an optional part; none is claimed."
+    yield "Of Part 2 all requirements that concern a station, and of Part 6 all test cases for one. What no"
+    yield "test shows is not claimed; what is not a station's to do is not counted."
     yield ""
     yield "| Block | Requirements shown | Test cases shown |"
     yield "|---|---|---|"
@@ -154,8 +156,21 @@ def _missing(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
     yield "## Not shown by a test"
     yield ""
     missing = [it for it in known if it not in shown]
-    for group in dict.fromkeys(map(_group, missing)):
-        yield f"- **{group}**: {', '.join(_short(it) for it in missing if _group(it) == group)}"
+    yield from (f"- **{group}**: {numbers}" for group, numbers in _grouped(missing))
+
+
+def _not_ours() -> Iterator[str]:
+    yield "## Not a station's to do"
+    for reason, found in identifiers().items():
+        if reason:
+            yield from ("", f"{reason}:", "")
+            yield from (f"- **{group}**: {numbers}" for group, numbers in _grouped(found))
+
+
+def _grouped(found: list[str]) -> Iterator[tuple[str, str]]:
+    """The use cases of these requirements, or the blocks of these test cases, with their numbers."""
+    for group in dict.fromkeys(map(_group, found)):
+        yield group, ", ".join(_short(it) for it in found if _group(it) == group)
 
 
 def _shown(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
@@ -184,15 +199,24 @@ def _short(identifier: str) -> str:
     return identifier.rpartition("_" if identifier.startswith("TC_") else ".")[2]
 
 
-@cache
 def _known_ids() -> list[str]:
-    """Every id there is, in the order of the standard."""
-    found = []
+    """Every id that is a station's, in the order of the standard."""
+    return identifiers()[""]
+
+
+@cache
+def identifiers() -> dict[str, list[str]]:
+    """The ids of a station under "", and the others under why they are not a station's."""
+    found: dict[str, list[str]] = {"": []}
+    reason = ""
     for line in IDS.read_text().splitlines():
-        if not line.startswith("#"):
+        if line.startswith("= "):
+            reason = line.removeprefix("= ")
+            found[reason] = []
+        elif line and not line.startswith("#"):
             group, _, numbers = line.partition(": ")
             joint = "_" if group.startswith("TC_") else "."
-            found += [group + joint + number for number in numbers.split()]
+            found[reason] += [group + joint + number for number in numbers.split()]
     return found
 
 
@@ -218,7 +242,7 @@ def _functions(body: Iterable[ast.stmt]) -> Iterator[ast.FunctionDef | ast.Async
 
 
 def unknown_ids() -> list[str]:
-    """What stands in the name of a test, and not in the standard: a slip of the pen."""
+    """What stands in the name of a test, and is nothing that a station has to do: a slip of the pen."""
     known = set(_known_ids())
     return sorted({it for test in _tests() for it in test.ids} - known)
 

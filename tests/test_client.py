@@ -161,7 +161,7 @@ def test_the_types_of_arguments_are_plain_words() -> None:
     for line in (
         "plug-in [on: ON/OFF/TOGGLE = ON] [ev: object]",
         "reset [type: one of Immediate OnIdle = Immediate]",
-        "meter [energy_wh: number or auto] [power_w: number] [voltage_v: number]",
+        "meter [energy_wh: number or auto] [power_w: number] [voltage_v: number or list] [forge: ON/OFF/TOGGLE]",
         "get [fields: list]",
     ):
         assert f"{line}\n" in text

@@ -12,7 +12,7 @@ import pytest
 
 from ocppd import app
 from ocppd.settings import load
-from tests.conformance import PAGE, page, unknown_ids
+from tests.conformance import PAGE, identifiers, page, unknown_ids
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,6 +24,11 @@ def test_the_conformance_page_is_up_to_date() -> None:
 
 def test_the_names_of_tests_tell_ids_that_there_are() -> None:
     assert unknown_ids() == []
+
+
+def test_each_id_is_a_stations_or_it_is_told_why_not() -> None:
+    every = [it for group in identifiers().values() for it in group]
+    assert len(every) == len(set(every)) > 1000
 
 
 def test_the_readmes_yaml_describes_a_station(tmp_path: Path) -> None:

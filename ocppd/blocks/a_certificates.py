@@ -51,8 +51,7 @@ REPEAT_TIMES = integer(
     "SecurityCtrlr", "CertSigningRepeatTimes", 3, mutability="ReadWrite", minimum=0, maximum=20
 )
 V2G_INSTALLATION = boolean("ISO15118Ctrlr", "V2GCertificateInstallationEnabled", True, mutability="ReadWrite")
-# No car is authorized by its contract here yet (C07).
-PNC_ENABLED = boolean("ISO15118Ctrlr", "PnCEnabled", False)
+PNC_ENABLED = boolean("ISO15118Ctrlr", "PnCEnabled", True, mutability="ReadWrite")
 SECC_ID = string("ISO15118Ctrlr", "SeccId", "", mutability="ReadWrite", maximum=64)
 COUNTRY_NAME = string("ISO15118Ctrlr", "CountryName", "", mutability="ReadWrite", maximum=2, check=_country)
 V2G_ORGANIZATION_NAME = string(
@@ -77,15 +76,15 @@ def trigger_station(st: Station, _evse: int | None, _connector: int | None) -> _
 
 
 @on.trigger("SignV2GCertificate")
-def trigger_v2g(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+def trigger_v2g(st: Station, _evse: int | None, _connector: int | None) -> _Sends | None:
     """A new certificate for cars; the station has one ISO15118Ctrlr for all its EVSEs."""
-    return _triggered(st, V2G)
+    return _triggered(st, V2G) if st.get(V2G_INSTALLATION) else None
 
 
 @on.trigger("SignCombinedCertificate")
-def trigger_combined(st: Station, _evse: int | None, _connector: int | None) -> _Sends:
+def trigger_combined(st: Station, _evse: int | None, _connector: int | None) -> _Sends | None:
     """A new certificate for both."""
-    return _triggered(st, COMBINED)
+    return _triggered(st, COMBINED) if st.get(V2G_INSTALLATION) else None
 
 
 def _triggered(st: Station, use: str) -> _Sends:
@@ -235,8 +234,7 @@ def _give_up(st: Station, signing: Signing) -> None:
     signing.refused, signing.due, signing.key, signing.csr = True, None, "", ""
     _forget_keys(st)
     if signing.use == V2G and st.get(PNC_ENABLED):  # A02.FR.21
-        st.state.pnc_refused = True
-        b_device_model.put(st, PNC_ENABLED, "false")
+        b_device_model.put_until_the_boot(st, PNC_ENABLED, "false")
 
 
 @on.timer("sign")
@@ -259,11 +257,8 @@ def _arm(st: Station) -> None:
 
 @on.event("power_up")
 def after_the_boot(st: Station, _event: Event) -> None:
-    """What waited goes on, and plug and charge is on again (A02.FR.21)."""
+    """What waited goes on."""
     _arm(st)
-    if st.state.pnc_refused:
-        st.state.pnc_refused = False
-        b_device_model.put(st, PNC_ENABLED, "true")
 
 
 # CertificateSigned (A02.FR.06 to .16)

@@ -24,7 +24,5 @@ def tell_once(st: Station, event: Event) -> None:
     if not kind or kind in st.state.csms.alarms:
         return
     st.state.csms.alarms.append(kind)
-    if kind in _CRITICAL:
-        a_security.notify(st, kind)
-    else:
-        st.emit("security", type=kind)
+    say = a_security.notify if kind in _CRITICAL else a_security.log
+    say(st, kind, event.data["reason"])

@@ -134,9 +134,9 @@ def _refusal(st: Station, slot: Slot, attribute: str, value: str) -> str | None:
 
 def _store(st: Station, slot: Slot, attribute: str, value: str) -> str:
     """Keep the new value, at once or for the next boot; returns the SetVariableStatusEnumType."""
-    if attribute == "Actual" and slot.variable.at_reboot:
+    if attribute == "Actual":
         pending = slot.key_of(AT_REBOOT)
-        if value != st.value(slot):
+        if slot.variable.at_reboot and value != st.value(slot):
             st.state.variables[pending] = value
             _tell_of_change(st, slot, AT_REBOOT, value)
             return "RebootRequired"
@@ -151,6 +151,14 @@ def put(st: Station, variable: Variable[Any], value: str) -> None:
     slot = st.model.slots[variable.station_key]
     st.state.variables[slot.key] = value
     _tell_of_change(st, slot, "Actual", value)
+
+
+def put_until_the_boot(st: Station, variable: Variable[Any], value: str) -> None:
+    """The same where the CSMS may set it, too; unless it does, the next boot brings back what it has now."""
+    slot = st.model.slots[variable.station_key]
+    if slot.is_writable and (before := st.value(slot)) is not None:
+        st.state.variables[slot.key_of(AT_REBOOT)] = before
+        put(st, variable, value)
 
 
 def _tell_of_change(st: Station, slot: Slot, attribute: str, value: str) -> None:

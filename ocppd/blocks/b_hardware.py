@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocppd.blocks import j_meter_values
+from ocppd.blocks import j_measurands
 from ocppd.core import session
 from ocppd.core.status import (
     STATUSES,
@@ -46,7 +46,7 @@ def _has_a_fault(st: Station, _evse: int, _connector: int) -> str:
 
 VENDOR = string("ChargingStation", "VendorName", lambda hardware, _e, _c: hardware.vendor)
 MODEL = string("ChargingStation", "Model", lambda hardware, _e, _c: hardware.model)
-FIRMWARE = string("ChargingStation", "FirmwareVersion", lambda hardware, _e, _c: hardware.firmware)
+FIRMWARE = string("ChargingStation", "FirmwareVersion", read=lambda st, _e, _c: st.firmware)
 SERIAL = string(
     "ChargingStation", "SerialNumber", read=lambda st, _e, _c: st.description.serial, persistent=True
 )
@@ -90,7 +90,7 @@ def _of_dc(component: str, name: str, unit: str, field: str) -> Variable[float]:
 
 
 def _measured(st: Station, evse: int, field: str, index: int) -> str:
-    return _amount(getattr(j_meter_values.flow(st, evse), field)[index])
+    return _amount(getattr(j_measurands.flow(st, evse), field)[index])
 
 
 def _amount(number: float) -> str:
@@ -165,7 +165,9 @@ def _pilot(st: Station, evse: int, connector: int) -> str:
         return "F"
     if not state.plugged or place.car is None:
         return "A"
-    takes = session.is_offering(st.state, place) and session.is_ready(place.car, st.now)
+    description = st.description.hardware.evses[evse - 1]
+    offering = session.is_offering(description, st.state, place)
+    takes = offering and session.takes_energy(description, place, st.now)
     return "C" if takes else "B"
 
 

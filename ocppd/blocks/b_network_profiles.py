@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ocppd.blocks import b_device_model
 from ocppd.core import comm, network, on
 from ocppd.core.endpoint import url_problem
+from ocppd.core.schemas import OCPP_201
 from ocppd.core.state import Boot, NetworkProfile
 from ocppd.core.variables import AT_REBOOT
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 _LONGEST_TIMEOUT = 31_536_000  # a year, as for every variable that counts seconds
 _PARTING_SECONDS = 1
+_SHORTEST_PASSWORD = 16  # A00.FR.205
 _WITH_PASSWORD = (1, 2)
 _WITH_TLS = (2, 3)
 _PRIORITY = network.NETWORK_CONFIGURATION_PRIORITY
@@ -29,7 +31,7 @@ _PRIORITY_AT_BOOT = f"{_PRIORITY.station_key}#{AT_REBOOT}"
 def set_network_profile(st: Station, request: Payload) -> Payload:
     """Keep a valid profile in its slot (B09.FR.01); what is there in use goes on until the next boot."""
     slot, data = request["configurationSlot"], request["connectionData"]
-    refusal = _slot_problem(slot) or _data_problem(data) or _security_problem(st, slot, data)
+    refusal = _slot_problem(slot) or _data_problem(st, data) or _security_problem(st, slot, data)
     if refusal is not None:
         code, why = refusal
         return {"status": "Rejected", "statusInfo": {"reasonCode": code, "additionalInfo": why}}
@@ -46,14 +48,19 @@ def _slot_problem(slot: int) -> tuple[str, str] | None:
     return "InvalidConfSlot", f"the slots are {', '.join(map(str, network.SLOTS))}"
 
 
-def _data_problem(data: Payload) -> tuple[str, str] | None:
-    """The reason code and the words why this is no profile for a station of OCPP 2.0.1 (B09.FR.02)."""
+def _data_problem(st: Station, data: Payload) -> tuple[str, str] | None:
+    """The reason code and the words why this is no profile for this station (B09.FR.02).
+
+    OCPP 2.1 ignores ocppVersion, as each handshake negotiates it.
+    """
     level, url = data["securityProfile"], data["ocppCsmsUrl"]
     problem = None
-    if (data["ocppVersion"], data["ocppTransport"]) != ("OCPP20", "JSON"):
+    if data["ocppTransport"] != "JSON" or (st.version == OCPP_201 and data["ocppVersion"] != "OCPP20"):
         problem = "the station speaks OCPP20 over JSON alone"
     elif not 0 <= level <= _WITH_TLS[-1]:
         problem = "securityProfile: 1, 2 or 3"
+    elif "basicAuthPassword" in data and len(data["basicAuthPassword"]) < _SHORTEST_PASSWORD:
+        problem = f"basicAuthPassword: {_SHORTEST_PASSWORD} characters at least"
     elif not 1 <= data["messageTimeout"] <= _LONGEST_TIMEOUT:
         problem = f"messageTimeout: 1 to {_LONGEST_TIMEOUT} s"
     elif url_problem(url):
@@ -72,7 +79,7 @@ def _security_problem(st: Station, slot: int, data: Payload) -> tuple[str, str] 
     level = int(data["securityProfile"])
     if network.is_downgrade(st, level):
         return "NoSecurityDowngrade", f"security profile {network.security_profile(st)} is in use"
-    missing = network.lacks(st, level)
+    missing = network.lacks(st, level, data.get("basicAuthPassword"))
     if missing and str(int(slot)) in _priority_at_boot(st):
         return "InvalidNetworkConf", missing
     return None
@@ -91,6 +98,8 @@ def _profile(data: Payload) -> NetworkProfile:
         data["ocppInterface"],
         _without_custom_data(data.get("apn")),
         _without_custom_data(data.get("vpn")),
+        data.get("identity"),
+        data.get("basicAuthPassword"),
     )
 
 
@@ -133,10 +142,12 @@ def try_the_next(st: Station, _event: Event) -> None:
     place = slots.index(own.slot) + 1 if own.slot in slots else 0
     if place < len(slots):
         _use(st, slots[place])
-        return
-    own.exhausted = True
-    st.emit("no_profile_worked")
-    _use(st, network.round_of(st)[0])
+    else:
+        own.exhausted = True
+        st.emit("no_profile_worked")
+        _use(st, network.round_of(st)[0])
+    if len(slots) > 1:
+        st.emit("next_profile")
 
 
 @on.event("started")
@@ -180,12 +191,22 @@ def has_worked(st: Station, _event: Event) -> None:
     own = st.state.profiles
     own.failures, own.exhausted = 0, False
     if own.worked not in (None, own.slot):
-        # There was no reboot, and OCPP has no word for this.
-        st.state.boot = Boot(due=st.state.boot.due or "Unknown")
-        for timer in ("heartbeat", "boot"):
-            st.cancel(timer)
+        _register_anew(st)
     own.worked = own.slot
     _keep_the_level(st)
+
+
+@on.event("version_changed")
+def other_version(st: Station, _event: Event) -> None:
+    """A CSMS that speaks another OCPP than before knows nothing of this station yet."""
+    _register_anew(st)
+
+
+def _register_anew(st: Station) -> None:
+    # There was no reboot, and OCPP has no word for this.
+    st.state.boot = Boot(due=st.state.boot.due or "Unknown")
+    for timer in ("heartbeat", "boot"):
+        st.cancel(timer)
 
 
 # Security profiles (A05)
@@ -230,5 +251,8 @@ def password_changed(st: Station, event: Event) -> None:
     if event.data["key"] != comm.BASIC_AUTH_PASSWORD.station_key:
         return
     st.emit("security_parameter_changed", info="BasicAuthPassword")
+    own = st.state.profiles.stored.get(st.state.profiles.slot)
+    if own is not None:
+        own.password = None
     if network.in_use(st).security_profile in _WITH_PASSWORD:
         reconnect(st, "new password")

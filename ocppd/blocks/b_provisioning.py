@@ -1,15 +1,15 @@
-"""B. Provisioning: boot, the clock and resets."""
+"""B. Provisioning: boot and the clock."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from ocppd.core import comm, on, outbox
+from ocppd.core import comm, on
 from ocppd.core.errors import CommandError
-from ocppd.core.state import Boot, QueuedCall, Reset
-from ocppd.core.station import LATER, Done, Later
+from ocppd.core.state import Boot, QueuedCall
+from ocppd.core.station import LATER, Later
 from ocppd.core.times import parse_time
-from ocppd.core.variables import Variable, boolean, integer, members
+from ocppd.core.variables import Variable, members
 
 if TYPE_CHECKING:
     from ocppd.core.errors import CallError
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 # Between two BootNotifications where the CSMS names no interval or does not answer (B02.FR.07).
 _BOOT_WAIT = 30
 _LONGEST_INTERVAL = 31_536_000  # a year, as for every variable that counts seconds
-# How long a reboot takes, and how long a reset waits for the last messages to get out.
-_REBOOT_SECONDS = 5
-_RESET_PATIENCE = 10
 # How long the clock may go without a look at the CSMS's (G02.FR.07), and the year 3000: no clock shows more.
 _DAY = 86_400
 _LATEST = 32_503_680_000
@@ -38,9 +35,6 @@ BootReason = Literal[
     "Watchdog",
 ]
 
-# Obeyed with ease: a reset of this station does not fail.
-RESET_RETRIES = integer("OCPPCommCtrlr", "ResetRetries", 1, mutability="ReadWrite", minimum=0)
-EVSE_ALLOW_RESET = boolean("EVSE", "AllowReset", False, place="evse")
 CLOCK = Variable(
     component="ClockCtrlr",
     name="DateTime",
@@ -65,9 +59,7 @@ TIME_SOURCE = members(
 def power_up(st: Station, event: Event) -> None:
     """The station starts afresh: it must be accepted anew, and nobody is authorized any more."""
     st.state.boot = Boot(due=event.data["reason"])
-    st.state.rebooting = False
-    st.state.reset = None
-    for timer in ("heartbeat", "boot", "reboot", "rebooted"):
+    for timer in ("heartbeat", "boot"):
         st.cancel(timer)
 
 
@@ -101,7 +93,7 @@ def notify_boot(st: Station, reason: str, context: dict[str, Any] | None = None)
         "vendorName": hardware.vendor,
         "model": hardware.model,
         "serialNumber": st.description.serial,
-        "firmwareVersion": hardware.firmware,
+        "firmwareVersion": st.firmware,
     }
     payload = {"reason": reason, "chargingStation": {key: text for key, text in station.items() if text}}
     st.send("BootNotification", payload, context=context, first=True)
@@ -169,75 +161,3 @@ def set_clock(st: Station, current_time: str) -> None:
     if abs(seconds) > 1:
         st.state.clock_offset = told - st.now
         st.emit("clock_set", seconds=seconds)
-
-
-# Reset (B11, B12)
-
-
-@on.call("Reset")
-def reset(st: Station, request: Payload) -> Payload:
-    """Reboot now, or when the last transaction has ended (B11, B12). A single EVSE cannot be reset."""
-    if "evseId" in request:  # B11.FR.09: EVSE.AllowReset is false
-        return {"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedRequest"}}
-    return {"status": schedule_reset(st, request["type"], "RemoteReset")}
-
-
-@on.command("reset")
-def reset_command(st: Station, type: Literal["Immediate", "OnIdle"] = "Immediate") -> Done:  # noqa: A002
-    """Reset the station as its own reset button does: `Immediate`, or `OnIdle`."""
-    st.require_power()
-    return Done(result={"status": schedule_reset(st, type, "LocalReset")})
-
-
-def schedule_reset(st: Station, kind: str, reason: str) -> str:
-    """Begin a reset, or note it for later; returns the ResetStatus."""
-    if kind == "OnIdle" and _busy(st):
-        st.state.reset = Reset(kind, "ScheduledReset")
-        return "Scheduled"
-    _begin_reset(st, Reset(kind, reason))
-    return "Accepted"
-
-
-@on.event("tx_ended")
-def reset_when_idle(st: Station, _event: Event) -> None:
-    """The last transaction has ended: the scheduled reset may come (B12.FR.03)."""
-    waiting = st.state.reset
-    if waiting is not None and waiting.deadline is None and not _busy(st):
-        _begin_reset(st, waiting)
-
-
-def _busy(st: Station) -> bool:
-    return any(evse.transaction for evse in st.state.evses)
-
-
-def _begin_reset(st: Station, reset: Reset) -> None:
-    reset.deadline = st.now + _RESET_PATIENCE
-    st.state.reset = reset
-    st.emit("reset", reason=reset.reason)
-    st.after(1, "reboot")
-
-
-@on.timer("reboot")
-def reboot(st: Station) -> None:
-    """Go down, but let the last transaction events leave first, for a while (B12.FR.04, B12.FR.05)."""
-    waiting = st.state.reset
-    if waiting is None:
-        return
-    if st.is_online and _undelivered(st) and st.now < (waiting.deadline or 0):
-        st.after(1, "reboot")
-        return
-    st.state.rebooting = True
-    st.order("close", reason="reset")
-    st.after(_REBOOT_SECONDS, "rebooted")
-
-
-def _undelivered(st: Station) -> bool:
-    box = st.state.outbox
-    return any(outbox.is_transaction_event(call) for call in (*box.queue, box.in_flight) if call)
-
-
-@on.timer("rebooted")
-def rebooted(st: Station) -> None:
-    """The station is up again and will say why it was down."""
-    reason = st.state.reset.reason if st.state.reset else "Unknown"
-    st.emit("power_up", reason=reason)

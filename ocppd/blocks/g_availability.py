@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
+from ocppd.blocks import e_cables
 from ocppd.blocks.b_provisioning import TIME_SOURCE, set_clock
+from ocppd.blocks.ev import Ev, arrive
 from ocppd.core import comm, on
 from ocppd.core.errors import CommandError
 from ocppd.core.faults import DEFECTS, known_code
-from ocppd.core.state import Car, Fault
+from ocppd.core.state import Fault
 from ocppd.core.station import LATER, UNCHANGED, Done, Later
 from ocppd.core.status import connector_status, is_in_transaction
 
@@ -24,30 +25,8 @@ if TYPE_CHECKING:
 
 Switch = bool | Literal["toggle"]
 
-# What a car may be: beyond these, its charging could not be computed.
-Percent = Annotated[float, Ge(0), Le(100)]
-Capacity = Annotated[float, Ge(1), Le(1e8)]
-Current = Annotated[float, Ge(0), Le(1e5)]
-Phases = Annotated[int, Ge(1), Le(3)]
-Power = Annotated[float, Ge(1), Le(1e7)]
-
 MOST_FAULTS = 20  # of one connector: codes of one's own would have no end
 _OFF = frozenset({"off", "0", "false", "no"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ev:
-    """What a command may say of a car; the rest is as the station's `ev` setting has it."""
-
-    # A misspelt key is an error, not a usual car.
-    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
-
-    soc: Percent | None = None
-    capacity_wh: Capacity | None = None
-    max_a: Current | None = None
-    phases: Phases | None = None
-    max_w: Power | None = None
-    ready_delay_s: Annotated[float, Ge(0), Le(1e6)] | None = None
 
 
 # Cables
@@ -63,38 +42,46 @@ def plug_in(
 ) -> Done:
     """Plug a car in; OFF takes it out again, TOGGLE does the other of the two."""
     state = st.connector(evse, connector)
-    wanted = (not state.plugged) if on == "toggle" else on
+    has_car = state.plugged and not state.loose
+    wanted = (not has_car) if on == "toggle" else on
     if not wanted:
         return unplug(st, evse, connector)
-    if state.plugged:
+    if has_car:
         return UNCHANGED
     if state.faults:
         raise CommandError("invalid_state", "the connector is faulted")
-    if any(other.plugged for other in st.evse(evse).connectors):
+    if any(other.plugged for other in st.evse(evse).connectors if other is not state):
         raise CommandError("invalid_state", "another connector of this EVSE is in use")
-    state.plugged = True
-    st.evse(evse).car = _car(st, ev or Ev())
+    state.plugged, state.loose = True, False
+    arrive(st, evse, ev or Ev())
     report_statuses(st)
     st.emit("plugged_in", evse, connector)
     return Done()
 
 
-def _car(st: Station, ev: Ev) -> Car:
-    said = {name: value for name, value in asdict(ev).items() if value is not None}
-    return Car(**(asdict(st.description.hardware.ev) | said))
-
-
 @on.command("unplug")
 def unplug(st: Station, evse: int, connector: int) -> Done:
-    """Take the cable out, at the car's side."""
+    """Take the cable out of the car, and out of the socket where that lets it go (E09, E10)."""
     state = st.connector(evse, connector)
     if not state.plugged:
         return UNCHANGED
-    state.plugged = False
-    state.locked = False  # UnlockOnEVSideDisconnect: the socket lets the cable go as well
+    if state.loose:
+        return _pull_out(st, state)
+    state.loose = state.locked and not e_cables.lets_go(st, evse)
+    if not state.loose:
+        state.plugged = state.locked = False
     st.evse(evse).car = None
     report_statuses(st)
     st.emit("unplugged", evse, connector)
+    return Done()
+
+
+def _pull_out(st: Station, state: Connector) -> Done:
+    """Take a cable out of its socket that has been taken out of the car before."""
+    if state.locked:
+        raise CommandError("invalid_state", "the socket holds the cable until its driver presents the token")
+    state.plugged = state.loose = False
+    report_statuses(st)
     return Done()
 
 
@@ -107,30 +94,6 @@ def park(st: Station, evse: int, on: Switch = True) -> Done:
         return UNCHANGED
     place.parked = wanted
     st.emit("parked" if wanted else "departed", evse)
-    return Done()
-
-
-@on.command("ev")
-def ev(
-    st: Station,
-    evse: int,
-    soc: Percent | None = None,
-    capacity_wh: Capacity | None = None,
-    max_a: Current | None = None,
-    phases: Phases | None = None,
-    max_w: Power | None = None,
-) -> Done:
-    """Change the car that is plugged in; a bare number is its state of charge in percent."""
-    car = st.evse(evse).car
-    if car is None:
-        raise CommandError("invalid_state", "no car is plugged in")
-    named = {"soc": soc, "capacity_wh": capacity_wh, "max_a": max_a, "phases": phases, "max_w": max_w}
-    changes = {name: value for name, value in named.items() if value is not None}
-    if not changes:
-        raise CommandError("missing_argument", f"one of {', '.join(named)} is needed")
-    for name, value in changes.items():
-        setattr(car, name, value)
-    st.emit("ev_changed", evse)
     return Done()
 
 
@@ -230,8 +193,9 @@ def _arm_healing(st: Station, evse: int, connector: int, state: Connector) -> No
 
 
 @on.event("tx_started", "tx_ended", "availability_changed")
+@on.event("reset_scheduled", "reset", "evse_reset", "evse_up", "power_up")
 def statuses_may_have_changed(st: Station, _event: Event) -> None:
-    """A transaction or a setting decides what an Inoperative connector shows."""
+    """A transaction, a setting or a reset decides what an Inoperative connector shows."""
     report_statuses(st)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ocppd.blocks.g_availability import report_statuses
 from ocppd.core import on, reservations
 from ocppd.core.state import Reservation
-from ocppd.core.status import connector_status
+from ocppd.core.status import connector_status, is_closed
 from ocppd.core.times import parse_time
 from ocppd.core.variables import boolean
 
@@ -82,16 +82,17 @@ def _availability(st: Station, targets: list[int], kind: str | None) -> str:
 
 def _status(st: Station, evse: int, kind: str | None) -> str:
     """The status of the EVSE for a connector of that kind; one in use occupies all others."""
-    kinds = st.description.hardware.evses[evse - 1].connectors
-    found = {
-        number: connector_status(st, evse, number)
-        for number, it in enumerate(kinds, start=1)
-        if kind in (None, it.type)
-    }
+    found = _statuses(st, evse, kind)
     in_use = st.evse(evse).authorization is not None or any(it.plugged for it in st.evse(evse).connectors)
-    if in_use or "Reserved" in found.values():
+    if in_use or "Reserved" in found:
         return "Occupied"
-    return "Available" if "Available" in found.values() else min(found.values())
+    return "Available" if "Available" in found else min(found)
+
+
+def _statuses(st: Station, evse: int, kind: str | None) -> set[str]:
+    """Those of the connectors of that kind."""
+    kinds = st.description.hardware.evses[evse - 1].connectors
+    return {connector_status(st, evse, n) for n, it in enumerate(kinds, start=1) if kind in (None, it.type)}
 
 
 def _reservation(request: Payload) -> Reservation:
@@ -147,10 +148,18 @@ def lost(st: Station, _event: Event) -> None:
     _remove(st, gone, "Removed")
 
 
+def give_up(st: Station, reservation: Reservation) -> None:
+    """Keep nothing any more for somebody who is to be forgotten (N10); the CSMS learns it is Removed."""
+    _remove(st, [reservation], "Removed")
+
+
 def _is_possible(st: Station, reservation: Reservation) -> bool:
     wish = {"evseId": reservation.evse, "connectorType": reservation.connector_type}
-    statuses = {_status(st, evse, reservation.connector_type) for evse in _targets(st, wish)}
-    return bool(statuses - {"Faulted", "Unavailable"})
+    return any(
+        is_closed(st, evse)  # B11.FR.05
+        or _statuses(st, evse, reservation.connector_type) - {"Faulted", "Unavailable"}
+        for evse in _targets(st, wish)
+    )
 
 
 @on.event("power_up", "started")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocppd.blocks import m_certificates
-from ocppd.core import certificates, on
+from ocppd.core import certificates, on, versions
 from ocppd.core.certificates import V2G
 from ocppd.core.errors import CommandError
 from ocppd.core.state import Certificate, CertificateStatus
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _DAY = 86_400
 # Looked at once a day, so that none gets older than a week (M06.FR.10).
 _OLD = 6 * _DAY
+_LONGEST_CHAIN = 4  # certificates in a GetCertificateChainStatus
 _ACTION = "GetCertificateStatus"
 
 
@@ -109,3 +110,31 @@ def get_certificate_status(st: Station, serial_number: str | None = None) -> Lat
     if not _ask(st, pair, st.request.key):
         raise CommandError("invalid_state", "the certificate names no OCSP responder")
     return LATER
+
+
+@on.command("get-certificate-chain-status")
+def get_certificate_chain_status(st: Station) -> Later:
+    """Have the CSMS ask OCSP for the whole chain of the V2G certificate, and answer with its response.
+
+    The message is one of OCPP 2.1.
+    """
+    versions.require_21(st)
+    asked = _chain_requests(st)
+    if not asked:
+        raise CommandError("invalid_state", "there is no V2G certificate that names an OCSP responder")
+    context = {"request": st.request.key if st.request else None}
+    st.send("GetCertificateChainStatus", {"certificateStatusRequests": asked}, context=context)
+    return LATER
+
+
+def _chain_requests(st: Station) -> list[Payload]:
+    """The CertificateStatusRequestInfoTypes of the chain in use."""
+    from ocppd.core import x509
+
+    pairs = next((pairs for _, pairs in in_use(st)), [])
+    found = ((pair, x509.responder_url(pair[0])) for pair in pairs)
+    return [
+        {"certificateHashData": x509.hash_data(*pair), "source": "OCSP", "urls": [url]}
+        for pair, url in found
+        if url is not None and len(url) <= 2000
+    ][:_LONGEST_CHAIN]

@@ -89,10 +89,12 @@ def install_certificate(st: Station, request: Payload) -> Payload:
         issuer = x509.check_root(root, known, moment(st))
         entry = Certificate(use, x509.to_pem([root]))
         entry.issuer = None if issuer == root else x509.to_pem([issuer])
-        if any(it.use == use and certificates.is_same(it.pem, entry.pem) for it in found):
+        double = [it for it in found if it.use == use and certificates.is_same(it.pem, entry.pem)]
+        if any(not it.fallback for it in double):
             return {"status": "Accepted"}  # M05.FR.17: it takes its own place
         if use == CSMS_ROOT and st.get(ADDITIONAL_ROOT_CHECK):
             found = _superseded(found, root)
+        found = [it for it in found if it not in double]
     except x509.CertificateError as error:
         return refusal(error, error.code)
     if len(found) >= MOST:  # M05.FR.06
@@ -144,12 +146,12 @@ def try_the_other_root(st: Station, event: Event) -> None:
             it.in_turn = not it.in_turn
 
 
-@on.event("no_profile_worked")
-def back_to_the_old_root(st: Station, _event: Event) -> None:
-    """A migration has failed: the old profile is tried with the old root (M05.FR.16)."""
-    if len(network.round_of(st)) > 1:
-        for it in _fallback_roots(st):
-            it.in_turn = True
+@on.event("next_profile")
+def choose_the_root(st: Station, _event: Event) -> None:
+    """Back at the profile that has worked, the old root serves; another has the new one (M05.FR.16)."""
+    own = st.state.profiles
+    for it in _fallback_roots(st):
+        it.in_turn = own.slot == own.worked
 
 
 @on.event("csms_connected")

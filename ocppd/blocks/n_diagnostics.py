@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Ge, Le, Len
 
-from ocppd.blocks import j_meter_values
+from ocppd.blocks import j_measurands, n_event_streams
 from ocppd.blocks.n_monitoring import ENABLED, LEVEL
 from ocppd.core import comm, monitors, on
 from ocppd.core.errors import CommandError
@@ -141,6 +141,8 @@ def _look_at(st: Station, now: _Round, monitor: Monitor) -> None:
         case _:
             is_due = monitors.is_due(monitor, _clock(st, monitor))
             trigger = "Periodic" if is_due and awake and _is_wanted(st, monitor.severity) else None
+    if trigger == "Periodic" and n_event_streams.takes(st, monitor, _shown(slot, value)):
+        return
     if trigger is not None:
         data = _triggered(st, now, monitor, slot, trigger, value)
         now.found.append((monitor.severity, data))
@@ -150,8 +152,7 @@ def _triggered(
     st: Station, now: _Round, monitor: Monitor, slot: Slot, trigger: str, value: str | None
 ) -> Payload:
     """The EventDataType, with the fault that is to blame where one has just happened there (N07.FR.05)."""
-    shown = "" if slot.variable.mutability == "WriteOnly" else (value or "")  # N07.FR.10
-    data = _event_data(st, trigger, shown, monitor.kind)
+    data = _event_data(st, trigger, _shown(slot, value), monitor.kind)
     data |= {"component": slot.component(), "variable": slot.name(), "variableMonitoringId": monitor.id}
     if trigger == "Alerting":
         data["cleared"] = not monitor.exceeded
@@ -160,6 +161,11 @@ def _triggered(
     if slot.evse in now.causes and trigger != "Periodic" and not data.get("cleared"):
         data["cause"] = now.causes[slot.evse]
     return data
+
+
+def _shown(slot: Slot, value: str | None) -> str:
+    """What may be told of the value (N07.FR.10)."""
+    return "" if slot.variable.mutability == "WriteOnly" else (value or "")[:_LONGEST_VALUE]
 
 
 def _is_in_use(st: Station, slot: Slot, now: _Round) -> bool:
@@ -226,7 +232,7 @@ def _drifts(st: Station, monitor: Monitor) -> bool:
         return True
     places = [slot.evse] if slot.evse else [number for number, _ in st.evses()]
     is_metered = slot.variable.data_type in monitors.NUMBERS
-    return is_metered and any(j_meter_values.flow(st, it).power_w > 0 for it in places)
+    return is_metered and any(j_measurands.flow(st, it).power_w > 0 for it in places)
 
 
 @on.timer("monitors")
@@ -244,7 +250,7 @@ def _event_data(st: Station, trigger: str, value: str, kind: str) -> Payload:
         "eventId": st.state.next_event_id - 1,
         "timestamp": st.timestamp(),
         "trigger": trigger,
-        "actualValue": value[:_LONGEST_VALUE],
+        "actualValue": value,
         "eventNotificationType": kind,
     }
 

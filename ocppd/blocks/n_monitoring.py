@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ocppd.blocks import n_event_streams
 from ocppd.core import monitors, on
 from ocppd.core.errors import CallError
 from ocppd.core.state import Monitor
@@ -123,6 +124,7 @@ def set_monitoring_base(st: Station, request: Payload) -> Payload:
     kept = [it for it in st.state.monitors if it.kind == "HardWiredMonitor" or _stays(it, base)]
     st.state.monitors = kept
     _bring_back(st, _factory(st))
+    st.emit("monitors_changed")
     return {"status": "Accepted"}
 
 
@@ -165,6 +167,8 @@ def set_variable_monitoring(st: Station, request: Payload) -> Payload:
 
 def _result(st: Station, item: Payload, is_on: bool) -> Payload:
     outcome = _set_one(st, item) if is_on else ("Rejected", "NotEnabled")
+    if isinstance(outcome, Monitor):
+        st.emit("monitor_set", id=outcome.id, stream=item.get("periodicEventStream"))
     result: Payload = {name: item[name] for name in ("type", "severity", "component", "variable")}
     if isinstance(outcome, Monitor):
         return {"status": "Accepted", "id": outcome.id, **result}
@@ -210,6 +214,11 @@ def _irreplaceable(old: Monitor, slot: Slot | str) -> _Refused | None:
 def _impossible(slot: Slot, item: Payload) -> _Refused | None:
     if not monitors.is_supported(slot, item["type"]):
         return "UnsupportedMonitorType", ""
+    stream = item.get("periodicEventStream")
+    if stream is not None and not (
+        item["type"] in monitors.PERIODICS and n_event_streams.is_possible(stream)
+    ):
+        return "Rejected", "InvalidValue"
     reason = monitors.refusal(slot, item["type"], item["value"], item["severity"])
     return None if reason is None else ("Rejected", reason)
 
@@ -265,4 +274,5 @@ def _clear_one(st: Station, number: int, is_on: bool) -> Payload:
     else:  # it comes back with SetMonitoringBase
         original.active = False
         st.state.monitors[place] = original
+    st.emit("monitors_changed")
     return {"status": "Accepted"}

@@ -114,7 +114,6 @@ def _by_variable(st: Station, page: list[Monitor]) -> list[Payload]:
         data = found.setdefault(
             slot.key, {"component": slot.component(), "variable": slot.name(), "variableMonitoring": []}
         )
-        data["variableMonitoring"].append(
-            {name: getattr(monitor, name) for name in ("id", "transaction", "value", "type", "severity")}
-        )
+        told = {name: getattr(monitor, name) for name in ("id", "transaction", "value", "type", "severity")}
+        data["variableMonitoring"].append(told | {"eventNotificationType": monitor.kind})
     return list(found.values())

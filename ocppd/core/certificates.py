@@ -36,6 +36,8 @@ def installed(st: Station, *uses: str) -> list[Certificate]:
 
 def _delivered(st: Station) -> list[Certificate]:
     tls = st.description.csms.tls
+    if tls.roots is None and tls.chain is None:
+        return []
     found = [Certificate(CSMS_ROOT, f"{block}\n") for block in _BLOCK.findall(tls.roots or "")]
     if tls.chain:
         found.append(Certificate(STATION, tls.chain, tls.key))

@@ -3,26 +3,69 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from itertools import pairwise
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le, Len, Predicate
+
+from ocppd.core.schemas import OCPP_201, Version
 
 # MonitorEnumType
 MonitorType = Literal["UpperThreshold", "LowerThreshold", "Delta", "Periodic", "PeriodicClockAligned"]
+
+
+# What a car may be: beyond these bounds its charging could not be computed.
+Percent = Annotated[float, Ge(0), Le(100)]
+Capacity = Annotated[float, Ge(1), Le(1e8)]
+Power = Annotated[float, Ge(1), Le(1e7)]
+Current = Annotated[float, Ge(0), Le(1e5)]
+Phases = Annotated[int, Ge(1), Le(3)]
+PowerFactor = Annotated[float, Ge(0.1), Le(1)]
+Efficiency = Annotated[float, Ge(0.1), Le(1)]
+Ramp = Annotated[float, Ge(1), Le(1e9)]
+Delay = Annotated[float, Ge(0), Le(1e6)]
+Stay = Annotated[float, Ge(0), Le(31_536_000)]
+
+
+def soc_rises(curve: tuple[tuple[float, float], ...]) -> bool:
+    """Whether each point of a charge curve lies at a higher state of charge than the one before it."""
+    return all(other[0] - one[0] >= 0.01 for one, other in pairwise(curve))
+
+
+Curve = Annotated[
+    tuple[tuple[Percent, Annotated[float, Ge(1), Le(100)]], ...], Len(1, 20), Predicate(soc_rises)
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Car:
     """A battery electric vehicle, as it arrives at the connector.
 
-    `soc` is in percent, `max_a` (None: no limit of its own) counts per phase, `phases` is what the
-    on-board charger can use, `ready_delay_s` passes between the offer of energy and its acceptance.
+    `soc` is in percent. Of an AC offer it uses `phases`, up to `max_a` A on each (None: no limit of its own)
+    with `power_factor`, and nothing where that is less than `min_a`; `cable_a` is what its cable carries.
+    `max_w` is the most that it takes at all. `curve` are points of (percent of charge, percent of `max_w`),
+    joined by lines: what the battery takes. Of what the meter counts, the share `efficiency` gets there.
+    Power changes by `ramp_w_s` W a second, None: at once.
+    `ready_delay_s` passes between the offer of energy and its acceptance, `departure_s` from the arrival to
+    the departure that the driver has in mind. With `iso15118` it tells what it needs and waits for a schedule.
     """
 
-    soc: float = 20.0
-    capacity_wh: float = 60_000.0
-    max_w: float = 11_000.0
-    max_a: float | None = None
-    phases: int = 3
-    ready_delay_s: float = 0.0
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    soc: Percent = 20.0
+    capacity_wh: Capacity = 60_000.0
+    max_w: Power = 11_000.0
+    max_a: Current | None = None
+    min_a: Current = 6.0
+    cable_a: Current | None = None
+    phases: Phases = 3
+    power_factor: PowerFactor = 1.0
+    efficiency: Efficiency = 1.0
+    curve: Curve = ((80.0, 100.0), (100.0, 5.0))
+    ramp_w_s: Ramp | None = None
+    ready_delay_s: Delay = 0.0
+    departure_s: Stay | None = None
+    iso15118: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +82,18 @@ class Connector:
 
 @dataclass(frozen=True, slots=True)
 class Evse:
-    """One place to charge one car. `phases` is 1, 2 or 3, or 0 for DC; `max_w` the rated power."""
+    """One place to charge one car. `phases` is 1, 2 or 3, or 0 for DC; `max_w` the rated power.
+
+    Its meter counts in `energy_unit`, and tells energy and power divided by ten to the power of `multiplier`.
+    """
 
     phases: int = 3
     max_w: float = 22_080.0
     voltage_v: float = 230.0
     connectors: tuple[Connector, ...] = (Connector(),)
+    frequency_hz: float = 50.0
+    energy_unit: Literal["Wh", "kWh"] = "Wh"
+    multiplier: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,18 +151,42 @@ class Monitor:
     hard_wired: bool = False
 
 
+DataTransferStatus = Literal["Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId"]
+
+
+@dataclass(frozen=True, slots=True)
+class DataTransferAnswer:
+    """What a DataTransfer of that vendor is answered (P01); without a `message_id`, any that no other names.
+
+    `data` is JSON text.
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    vendor_id: str
+    message_id: str | None = None
+    status: DataTransferStatus = "Accepted"
+    data: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hardware:
-    """Everything that stations of one kind have in common."""
+    """Everything that stations of one kind have in common.
+
+    `max_w` is what the connection to the grid can give, None where that is enough for all EVSEs (K04.FR.02).
+    """
 
     vendor: str = "ocppd"
     model: str = "sim"
     firmware: str = "1.0.0"
     evses: tuple[Evse, ...] = (Evse(),)
+    max_w: float | None = None
     ev: Car = Car()
     default_token: Token = Token("04A2B3C4")
+    publishes_firmware: bool = False
     presets: tuple[Preset, ...] = ()
     monitors: tuple[Monitor, ...] = ()
+    data_transfers: tuple[DataTransferAnswer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +212,7 @@ class Csms:
     security_profile: int = 0
     password: str | None = field(default=None, repr=False)
     tls: Tls = Tls()
-    protocols: tuple[str, ...] = ("ocpp2.0.1",)
+    protocols: tuple[Version, ...] = (OCPP_201,)
 
 
 @dataclass(frozen=True, slots=True)

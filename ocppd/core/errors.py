@@ -26,11 +26,17 @@ class CallError(OcppdError):
 
 
 class FrameError(CallError):
-    """A frame that could not be read; `message_id` is what could be told of its id, else "-1"."""
+    """A frame that could not be read; `message_id` is what could be told of its id, else "-1".
 
-    def __init__(self, code: str, description: str, message_id: str = "-1") -> None:
+    `message_type` is what stood there as its type.
+    """
+
+    def __init__(
+        self, code: str, description: str, message_id: str = "-1", message_type: object = None
+    ) -> None:
         super().__init__(code, description)
         self.message_id = message_id
+        self.message_type = message_type
 
 
 class CommandError(OcppdError):

@@ -36,6 +36,12 @@ DEFECTS = {
 ALIASES = {"groundfailure": "GroundFault", "overcurrent": "OverCurrentFailure"}
 
 
+def stopped_reason(code: str) -> str:
+    """The stoppedReason of a transaction that a fault of that code ends."""
+    defect = DEFECTS.get(code)
+    return defect.stopped_reason if defect else "Other"
+
+
 def known_code(text: str) -> str | None:
     """The code as it is spelled here, whatever the case; None where there is none of that name."""
     folded = text.casefold()

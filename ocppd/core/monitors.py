@@ -41,7 +41,7 @@ _INSTANT = 1e-3  # a timer rings at its moment, give or take what the sum of two
 def is_supported(slot: Slot, kind: str) -> bool:
     """Whether a monitor of that type can watch the variable (N04.FR.05; Part 1, 4.4)."""
     variable = slot.variable
-    if not variable.supports_monitoring:
+    if not variable.supports_monitoring or kind not in (*THRESHOLDS, "Delta", *PERIODICS):
         return False
     if kind in THRESHOLDS:
         return variable.data_type in NUMBERS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from ocppd.core import certificates, comm
@@ -28,7 +29,7 @@ def _refuse_priority(st: Station, value: str) -> str | None:
         level = profiles[slot].security_profile
         if is_downgrade(st, level):
             return "NoSecurityDowngrade"
-        if lacks(st, level):
+        if lacks(st, level, profiles[slot].password):
             return "InvalidNetworkConf"
     return None
 
@@ -81,7 +82,13 @@ def in_use(st: Station) -> NetworkProfile:
 def _factory(st: Station) -> NetworkProfile:
     csms = st.description.csms
     timeout = st.model.slots[comm.MESSAGE_TIMEOUT.station_key].attributes["Actual"]
-    return NetworkProfile(csms.url, csms.security_profile, int(timeout or 1))
+    return _profile(csms.url, csms.security_profile, int(timeout or 1))
+
+
+@lru_cache(maxsize=64)
+def _profile(url: str, security_profile: int, timeout: int) -> NetworkProfile:
+    """One for all stations of a fleet; nobody changes it."""
+    return NetworkProfile(url, security_profile, timeout)
 
 
 def security_profile(st: Station) -> int:
@@ -96,12 +103,14 @@ def is_downgrade(st: Station, level: int) -> bool:
     return level < now and not ((now, level) == (3, 2) and st.get(comm.ALLOW_DOWNGRADE))
 
 
-def lacks(st: Station, level: int) -> str | None:
+def lacks(st: Station, level: int, password: str | None) -> str | None:
     """What the station would need for a connection of that security profile and has not, in words.
+
+    `password` is that of the profile itself, where it has one.
 
     Where the level is not raised, what serves the present one is enough (A05.FR.02, A05.FR.03).
     """
-    if level in (1, 2) and password(st) is None:
+    if level in (1, 2) and (password or _common_password(st)) is None:
         return "there is no BasicAuthPassword"
     if level <= security_profile(st):
         return None
@@ -122,7 +131,12 @@ def _has_valid(st: Station, use: str) -> bool:
 
 
 def password(st: Station) -> str | None:
-    """The password of basic authentication: what the CSMS has set last, else the configuration's."""
+    """The password of basic authentication: that of the profile in use, else that of all of them."""
+    return in_use(st).password or _common_password(st)
+
+
+def _common_password(st: Station) -> str | None:
+    """What the CSMS has set last, else the configuration's."""
     return st.state.variables.get(comm.BASIC_AUTH_PASSWORD.station_key) or st.description.csms.password
 
 

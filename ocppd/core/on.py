@@ -56,7 +56,10 @@ def work(kind: str) -> Callable[[_H], _H]:
 
 
 def trigger(message: str) -> Callable[[_H], _H]:
-    """Ask for what TriggerMessage is to send: a list of functions without arguments, empty to reject it."""
+    """Ask for what TriggerMessage is to send: a list of functions without arguments.
+
+    An empty list rejects it; None: this station never sends such a message.
+    """
     return _mark("triggers", message)
 
 
@@ -98,7 +101,7 @@ class Handlers:
     triggers: dict[str, Handler] = field(default_factory=dict)
     events: dict[str, list[Handler]] = field(default_factory=dict)
     settled: list[Handler] = field(default_factory=list)
-    variables: dict[str, Variable[Any]] = field(default_factory=dict)
+    variables: dict[tuple[str, str], Variable[Any]] = field(default_factory=dict)
 
     @classmethod
     def collect(cls, blocks: Iterable[ModuleType]) -> Handlers:
@@ -118,7 +121,8 @@ class Handlers:
 
     def _declare(self, variable: Variable[Any]) -> None:
         # A block may import a variable of another to ask for it; that is the same object again.
-        if self.variables.setdefault(variable.station_key, variable) is not variable:
+        # One name may stand for the station and once more for its EVSEs.
+        if self.variables.setdefault((variable.station_key, variable.place), variable) is not variable:
             raise ValueError(f"two declarations of the variable {variable.station_key}")
 
     def _add(self, kind: str, name: str, handler: Handler) -> None:

@@ -15,8 +15,10 @@ from ocppd.core.state import Outbox, QueuedCall, State
 
 # A bound on memory: with more TransactionEvents than this waiting, every second Updated goes (E04.FR.07).
 MOST_TRANSACTION_EVENTS = 1000
-# The same for all other calls: what would be one more is lost.
+# The same for all other calls but security events: what would be one more is lost.
 MOST_CALLS = 200
+# Security events have room of their own, as their delivery is guaranteed (A04.FR.02).
+MOST_SECURITY_EVENTS = 200
 
 
 def put(outbox: Outbox, call: QueuedCall) -> None:
@@ -43,6 +45,8 @@ def repeats(outbox: Outbox, call: QueuedCall) -> bool:
 
 def has_room(outbox: Outbox, call: QueuedCall) -> bool:
     """Whether `call` may wait here: a TransactionEvent always (see `thin`), any other up to a bound."""
+    if is_security_event(call):
+        return sum(map(is_security_event, outbox.queue)) < MOST_SECURITY_EVENTS
     if is_transaction_event(call) or not is_full(outbox):
         return True
     # Without a BootNotification nothing that waits would ever leave.
@@ -54,6 +58,11 @@ def is_full(outbox: Outbox) -> bool:
     return len(outbox.queue) >= MOST_CALLS and _others(outbox) >= MOST_CALLS
 
 
+def room(outbox: Outbox) -> int:
+    """How many calls that are neither TransactionEvents nor security events may still be queued."""
+    return max(0, MOST_CALLS - _others(outbox))
+
+
 def overflows_anew(outbox: Outbox) -> bool:
     """Note that a call is lost; whether it is the first since the outbox was half empty or better."""
     if outbox.overflowing:
@@ -63,7 +72,7 @@ def overflows_anew(outbox: Outbox) -> bool:
 
 
 def _others(outbox: Outbox) -> int:
-    return sum(not is_transaction_event(call) for call in outbox.queue)
+    return sum(not (is_transaction_event(call) or is_security_event(call)) for call in outbox.queue)
 
 
 def take(state: State, now: float) -> QueuedCall | None:
@@ -111,6 +120,11 @@ def _passes_boot(call: QueuedCall, registration: str | None) -> bool:
 def is_transaction_event(call: QueuedCall) -> bool:
     """Whether it is one of the station's own; what somebody has it send as it is, is theirs."""
     return call.action == "TransactionEvent" and call.checked
+
+
+def is_security_event(call: QueuedCall) -> bool:
+    """Whether it is one of the station's own, as above."""
+    return call.action == "SecurityEventNotification" and call.checked
 
 
 def connection_lost(outbox: Outbox) -> list[QueuedCall]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ocppd.core.tokens import is_same, is_same_group
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
@@ -36,12 +38,7 @@ def fitting(st: Station, evse: int, token: Mapping[str, str], group: str | None)
 
 
 def _is_for(reservation: Reservation, token: Mapping[str, str], group: str | None) -> bool:
-    own = reservation.token
-    if own["type"] == token["type"] and own["idToken"].casefold() == token["idToken"].casefold():
-        return True
-    if group is None or reservation.group is None:
-        return False
-    return group.casefold() == reservation.group.casefold()
+    return is_same(reservation.token, token) or is_same_group(reservation.group, group)
 
 
 def _is_free(st: Station, evse: int) -> bool:

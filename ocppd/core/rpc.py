@@ -7,9 +7,11 @@ from typing import Any
 
 import orjson
 
-from ocppd.core.errors import FrameError
+from ocppd.core.errors import CallError, FrameError
+from ocppd.core.schemas import OCPP_21, OCPP_201, Version
 
 CALL, CALLRESULT, CALLERROR = 2, 3, 4
+CALLRESULTERROR, SEND = 5, 6  # of OCPP 2.1 alone
 _LONGEST_ID = 36
 # As deep as a frame may nest: whatever walks a payload later recurses, and must get through.
 _DEEPEST = 64
@@ -44,7 +46,28 @@ class CallFailure:
     details: dict[str, Any] = field(default_factory=dict)
 
 
-def decode(text: str) -> Call | CallResult | CallFailure:
+@dataclass(frozen=True, slots=True)
+class ResultFailure:
+    """The CALLRESULTERROR for the response of that id: the other side cannot use it."""
+
+    id: str
+    code: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """What is said without waiting for an answer: `payload` is what stood there, still unchecked."""
+
+    id: str
+    action: str
+    payload: Any
+
+
+Message = Call | CallResult | CallFailure | ResultFailure | Send
+
+
+def decode(text: str, version: Version = OCPP_201) -> Message:
     """The message in `text`.
 
     Raises:
@@ -61,7 +84,11 @@ def decode(text: str) -> Call | CallResult | CallFailure:
     message_id = frame[1] if len(frame) > 1 else None
     if not isinstance(message_id, str) or not 0 < len(message_id) <= _LONGEST_ID:
         raise FrameError("RpcFrameworkError", "the message id is a string of 1 to 36 characters")
-    return _message(_plain(frame, message_id), message_id)
+    try:
+        return _message(_plain(frame, message_id), message_id, version)
+    except FrameError as error:
+        error.message_type = frame[0]
+        raise
 
 
 def _plain(value: Any, message_id: str, depth: int = 0) -> Any:
@@ -81,7 +108,7 @@ def _plain(value: Any, message_id: str, depth: int = 0) -> Any:
     return value
 
 
-def _message(frame: list[Any], message_id: str) -> Call | CallResult | CallFailure:
+def _message(frame: list[Any], message_id: str, version: Version) -> Message:
     match frame:
         # bool is an int to Python, and `true` is no message type.
         case [bool(), *_]:
@@ -97,7 +124,18 @@ def _message(frame: list[Any], message_id: str) -> Call | CallResult | CallFailu
             raise FrameError("FormatViolation", "a CALL is [2, id, action, payload]", message_id)
         case [3 | 4, *_]:
             raise FrameError("RpcFrameworkError", "a malformed CALLRESULT or CALLERROR", message_id)
-    raise FrameError("MessageTypeNotSupported", "the message type is 2, 3 or 4", message_id)
+        case [5 | 6, *_] if version == OCPP_21:
+            return _message_of_21(frame, message_id)
+    raise FrameError("MessageTypeNotSupported", f"{version} has no such message type", message_id)
+
+
+def _message_of_21(frame: list[Any], message_id: str) -> Message:
+    match frame:
+        case [5, _, str(code), str(description), *_]:
+            return ResultFailure(message_id, code, description)
+        case [6, _, str(action), payload]:
+            return Send(message_id, action, payload)
+    raise FrameError("RpcFrameworkError", "a malformed CALLRESULTERROR or SEND", message_id)
 
 
 def encode_call(message_id: str, action: str, payload: object) -> str:
@@ -113,3 +151,24 @@ def encode_result(message_id: str, payload: object) -> str:
 def encode_error(message_id: str, code: str, description: str, details: dict[str, Any]) -> str:
     """The CALLERROR frame."""
     return orjson.dumps([CALLERROR, message_id, code, description[:255], details]).decode()
+
+
+def encode_result_error(message_id: str, error: CallError) -> str:
+    """The CALLRESULTERROR frame."""
+    return orjson.dumps(
+        [CALLRESULTERROR, message_id, error.code, error.description[:255], error.details]
+    ).decode()
+
+
+def encode_send(message_id: str, action: str, payload: object) -> str:
+    """The SEND frame."""
+    return orjson.dumps([SEND, message_id, action, payload]).decode()
+
+
+def encode_refusal(error: FrameError, version: Version) -> str | None:
+    """What to say to a frame that cannot be used; None where OCPP 2.1 wants no answer."""
+    if version == OCPP_21 and error.message_type == CALLRESULT:
+        return encode_result_error(error.message_id, error)
+    if version == OCPP_21 and error.message_type in (CALLERROR, CALLRESULTERROR, SEND):
+        return None
+    return encode_error(error.message_id, error.code, error.description, error.details)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Final, Literal
 
 import jsonschema_rs
 import orjson
@@ -13,7 +13,10 @@ from ocppd.core.errors import CallError
 
 Payload = dict[str, Any]
 
-_FOLDER = files("ocpp") / "v201" / "schemas"
+Version = Literal["ocpp2.0.1", "ocpp2.1"]  # as the subprotocols are called
+OCPP_201: Final = "ocpp2.0.1"
+OCPP_21: Final = "ocpp2.1"
+_FOLDERS = {OCPP_201: files("ocpp") / "v201" / "schemas", OCPP_21: files("ocpp") / "v21" / "schemas"}
 
 # Part 4, 4.3: the code that names the defect. Of several defects the first of this order is reported:
 # what is missing or of the wrong type says more than a value out of bounds.
@@ -28,31 +31,36 @@ _RANK = {rule: rank for rank, rule in enumerate(_CODE_OF_RULE)}
 
 
 @cache
-def actions() -> frozenset[str]:
-    """Every action of OCPP 2.0.1, in both directions."""
-    names = (entry.name for entry in _FOLDER.iterdir())
+def actions(version: Version = OCPP_201) -> frozenset[str]:
+    """Every action of that OCPP, in both directions."""
+    names = (entry.name for entry in _FOLDERS[version].iterdir())
     return frozenset(name.removesuffix("Request.json") for name in names if name.endswith("Request.json"))
 
 
-def check_request(action: str, payload: object) -> None:
+def check_request(action: str, payload: object, version: Version = OCPP_201) -> None:
     """Raise CallError with the code for the defect where `payload` is no valid request of `action`."""
-    _check(f"{action}Request", payload)
+    _check(version, f"{action}Request", payload)
 
 
-def check_response(action: str, payload: object) -> None:
+def check_response(action: str, payload: object, version: Version = OCPP_201) -> None:
     """Raise CallError with the code for the defect where `payload` is no valid response to `action`."""
-    _check(f"{action}Response", payload)
+    _check(version, f"{action}Response", payload)
 
 
-def _check(name: str, payload: object) -> None:
-    validator = _validator(name)
+def check_send(action: str, payload: object) -> None:
+    """The same for a message that is not answered, which only OCPP 2.1 has."""
+    _check(OCPP_21, action, payload)
+
+
+def _check(version: Version, name: str, payload: object) -> None:
+    validator = _validator(version, name)
     if not validator.is_valid(payload):
         raise _worst(validator, payload)
 
 
 @cache
-def _validator(name: str) -> jsonschema_rs.Draft6Validator:
-    schema = orjson.loads((_FOLDER / f"{name}.json").read_bytes())
+def _validator(version: Version, name: str) -> jsonschema_rs.Draft6Validator:
+    schema = orjson.loads((_FOLDERS[version] / f"{name}.json").read_bytes())
     return jsonschema_rs.Draft6Validator(schema, validate_formats=True)
 
 

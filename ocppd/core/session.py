@@ -1,8 +1,10 @@
-"""The car and its energy as functions of time: exact, and computed only when somebody asks.
+"""The car at an EVSE and its energy as functions of time: exact, and computed only when somebody asks.
 
-Power is constant until the battery is `TAPER_FROM` full, then falls in proportion to what is missing, down
-to `TAPER_END` of the car's power at 100 %. Between two changes of the circumstances it is therefore a
-constant followed by an exponential, both of which integrate in closed form.
+offer     what the EVSE lets the car have: the least of its rating, the cable and its limit
+course    what the car takes of that at each state of charge, see `core.battery`
+
+Between two inputs nothing of this changes but the state of charge, and a ramp. So `settle` brings the meter
+and the battery up to the moment of an input before anything can change, in closed form.
 """
 
 from __future__ import annotations
@@ -11,61 +13,120 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ocppd.core import battery
+
 if TYPE_CHECKING:
+    from ocppd.core.battery import Course
     from ocppd.core.description import Evse as EvseDescription
     from ocppd.core.state import Car, Connector, Evse, State
 
-TAPER_FROM = 80.0
-TAPER_END = 0.05
-_FULL = 100.0
-# Epoch seconds are exact to about 0.2 µs: closer than this, the moment of the full battery has come.
-_INSTANT = 1e-3
+# The least that a control pilot can offer a car (IEC 61851-1).
+LEAST_A = 6.0
+_NEARLY = 1e-3  # A: rounding is no reason to suspend
+_LINES = (0, 1, 2)
+
+Lines = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """What flows at one moment: `power_w` in all, per phase the current in A and the voltage in V."""
+    """What flows at one moment: `power_w` in all, and by line (L1, L2, L3; DC: the first) A and V.
+
+    `power_factor` is that of the car, `phases` is how many are used, 0 for DC.
+    """
 
     power_w: float
-    current_a: tuple[float, float, float]
-    voltage_v: tuple[float, float, float]
+    current_a: Lines
+    voltage_v: Lines
     phases: int
+    power_factor: float = 1.0
+
+    @property
+    def power_by_line(self) -> Lines:
+        """Active power of each line, in W."""
+        first, second, third = (
+            amps * volts * self.power_factor
+            for amps, volts in zip(self.current_a, self.voltage_v, strict=True)
+        )
+        return first, second, third
+
+    @property
+    def reactive_by_line(self) -> Lines:
+        """Reactive power of each line, in var."""
+        first, second, third = (watts * tangent(self.power_factor) for watts in self.power_by_line)
+        return first, second, third
 
 
-def phases_used(evse: EvseDescription, car: Car) -> int:
-    """How many phases the two have in common; 0 for DC."""
-    return min(evse.phases, car.phases) if evse.phases else 0
+def tangent(power_factor: float) -> float:
+    """Reactive power for each W."""
+    return math.sqrt(1 - power_factor**2) / power_factor
+
+
+# What is offered
 
 
 def phases_now(evse: EvseDescription, state: Evse) -> int:
-    """How many phases a car here uses or, where there is none, could use; 0 for DC."""
-    return evse.phases if state.car is None else phases_used(evse, state.car)
+    """How many phases are used here or, without a car, could be used; 0 for DC."""
+    phases = evse.phases
+    if state.car is not None:
+        phases = min(phases, state.car.ev.phases)
+    if state.limit is not None and state.limit.phases is not None:
+        phases = min(phases, state.limit.phases)
+    return phases
 
 
-def offered_w(evse: EvseDescription, car: Car) -> float:
-    """The greatest power that EVSE and car can have between them, before any taper."""
-    phases = phases_used(evse, car)
-    if phases == 0:
-        return min(evse.max_w, car.max_w)
-    share = evse.max_w * phases / evse.phases
-    by_current = math.inf if car.max_a is None else car.max_a * evse.voltage_v * phases
-    return min(share, car.max_w, by_current)
+def lines_now(evse: EvseDescription, state: Evse) -> tuple[int, ...]:
+    """Those phases, from 0: the first ones, or the one that the limit names; for DC the first column."""
+    phases, limit = phases_now(evse, state), state.limit
+    if phases == 1 and limit is not None and limit.phase is not None and limit.phase <= evse.phases:
+        return (limit.phase - 1,)
+    return _LINES[: phases or 1]
 
 
-def taper_w(car: Car, soc: float) -> float:
-    """What the battery takes at `soc`, were there no other limit."""
-    full_share = max(0.0, soc - TAPER_FROM) / (_FULL - TAPER_FROM)
-    return car.max_w * (1 - (1 - TAPER_END) * full_share)
+def volts_now(evse: EvseDescription, state: Evse) -> Lines:
+    """The voltage of each line that the EVSE has, used or not."""
+    volts = state.meter.voltage_v or evse.voltage_v
+    first, second, third = volts if isinstance(volts, tuple) else (volts, volts, volts)
+    return first, second if evse.phases > 1 else 0.0, third if evse.phases > 2 else 0.0
 
 
-def is_offering(state: State, evse: Evse) -> bool:
+def watts_for_an_ampere(evse: EvseDescription, state: Evse) -> float:
+    """The power of 1 A on each of the lines that are used."""
+    factor = state.car.ev.power_factor if state.car is not None and evse.phases else 1.0
+    volts = state.meter.voltage_v or evse.voltage_v
+    if isinstance(volts, tuple):
+        return factor * sum(volts[line] for line in lines_now(evse, state))
+    return factor * volts * (phases_now(evse, state) or 1)
+
+
+def offered_a(evse: EvseDescription, state: Evse) -> float:
+    """The current that the EVSE may give on each line, whatever the car takes of it."""
+    amps, limit, car = evse.max_w / evse.voltage_v / (evse.phases or 1), state.limit, state.car
+    if car is not None and car.ev.cable_a is not None:
+        amps = min(amps, car.ev.cable_a)
+    if limit is not None and limit.current_a is not None:
+        amps = min(amps, limit.current_a)
+    if limit is not None and limit.power_w is not None:
+        amps = min(amps, limit.power_w / watts_for_an_ampere(evse, state))
+    return amps
+
+
+def is_offering(evse: EvseDescription, station: State, state: Evse) -> bool:
     """Whether the contactor is closed: somebody is authorized, a cable is in, and nothing forbids it."""
-    token = evse.authorization
-    if token is None or token.suspended or evse.suspended:
+    token = state.authorization
+    if token is None or token.suspended or state.suspended:
         return False
-    if not state.power or state.rebooting:
+    if not station.power or station.rebooting:
         return False
-    return any(connector.plugged and _is_usable(state, evse, connector) for connector in evse.connectors)
+    if state.limit is not None and not _can_be_offered(evse, state):
+        return False
+    return any(connector.plugged and _is_usable(station, state, connector) for connector in state.connectors)
+
+
+def _can_be_offered(evse: EvseDescription, state: Evse) -> bool:
+    """Whether what the limit leaves is enough to be told to a car."""
+    amps = offered_a(evse, state)
+    return amps >= LEAST_A - _NEARLY if evse.phases else amps > 0
 
 
 def _is_usable(state: State, evse: Evse, connector: Connector) -> bool:
@@ -74,9 +135,51 @@ def _is_usable(state: State, evse: Evse, connector: Connector) -> bool:
     return not connector.faults and (operative or evse.transaction is not None)
 
 
+# What the car takes
+
+
 def is_ready(car: Car, now: float) -> bool:
     """Whether the car would take energy that is offered now."""
-    return not car.suspended and car.ready_at is not None and now >= car.ready_at and car.soc < _FULL
+    return not car.suspended and car.ready_at is not None and now >= car.ready_at and car.soc < battery.FULL
+
+
+def most_w(evse: EvseDescription, state: Evse) -> float:
+    """The most that the car takes of what is offered, were its battery empty; 0 where that is too little."""
+    if state.car is None:
+        return 0.0
+    ev = state.car.ev
+    amps = offered_a(evse, state)
+    if evse.phases:
+        if amps < ev.min_a - _NEARLY:
+            return 0.0
+        if ev.max_a is not None:
+            amps = min(amps, ev.max_a)
+    return min(amps * watts_for_an_ampere(evse, state), ev.max_w)
+
+
+def _course(evse: EvseDescription, state: Evse, car: Car) -> Course | None:
+    """The power that the car is to have at each state of charge; None for none."""
+    watts = state.meter.power_w
+    if watts is not None:
+        return battery.constant(watts) if watts > 0 else None
+    watts = most_w(evse, state)
+    return battery.course(car.ev.curve, car.ev.max_w, watts) if watts > 0 else None
+
+
+def _ramp(state: Evse, car: Car) -> float | None:
+    """How fast the power may change, in W/s; what a command has set is there at once."""
+    return car.ev.ramp_w_s if state.meter.power_w is None else None
+
+
+def _gain(car: Car) -> float:
+    """Percent of charge for each Wh at the meter."""
+    return battery.FULL * car.ev.efficiency / car.ev.capacity_wh
+
+
+def takes_energy(evse: EvseDescription, state: Evse, now: float) -> bool:
+    """Whether the car draws from what is offered, or its power rises from 0 at this very moment."""
+    car = state.car
+    return car is not None and is_ready(car, now) and _course(evse, state, car) is not None
 
 
 def power_w(evse: EvseDescription, state: Evse, now: float) -> float:
@@ -84,9 +187,31 @@ def power_w(evse: EvseDescription, state: Evse, now: float) -> float:
     car = state.car
     if car is None or not is_ready(car, now):
         return 0.0
-    if state.meter.power_w is not None:
-        return state.meter.power_w
-    return min(offered_w(evse, car), taper_w(car, car.soc))
+    course = _course(evse, state, car)
+    if course is None:
+        return 0.0
+    return battery.watts_at(course, car.soc) if _ramp(state, car) is None else car.drawn_w
+
+
+def seconds_to_full(evse: EvseDescription, state: Evse) -> float:
+    """How long the car that charges now will go on until its battery is full."""
+    car = state.car
+    course = None if car is None else _course(evse, state, car)
+    if car is None or course is None:
+        return math.inf
+    return battery.seconds_to_full(course, _gain(car), car.soc, car.drawn_w, _ramp(state, car))
+
+
+def seconds_for(evse: EvseDescription, state: Evse, energy_wh: float) -> float:
+    """How long the car that charges now needs for that energy; infinity where it is full before."""
+    car = state.car
+    course = None if car is None else _course(evse, state, car)
+    if car is None or course is None:
+        return math.inf
+    return battery.seconds_for(course, _gain(car), car.soc, car.drawn_w, energy_wh, _ramp(state, car))
+
+
+# The meter
 
 
 def settle(evse: EvseDescription, station: State, state: Evse, now: float) -> None:
@@ -95,100 +220,46 @@ def settle(evse: EvseDescription, station: State, state: Evse, now: float) -> No
     To be called before anything that governs the flow of energy is changed.
     """
     car = state.car
-    if car is not None and car.ready_at is not None and not car.suspended and is_offering(station, state):
-        _charge(evse, state, car, now - max(state.meter.at, car.ready_at))
+    if car is not None:
+        if car.ready_at is not None and not car.suspended and is_offering(evse, station, state):
+            _charge(evse, state, car, now - max(state.meter.at, car.ready_at))
+        else:
+            car.drawn_w = 0.0
     state.meter.at = now
 
 
+def cut_off(state: Evse, now: float) -> None:
+    """No energy has flowed until `now`, nor does it at this moment."""
+    state.meter.at = now
+    if state.car is not None:
+        state.car.drawn_w = 0.0
+
+
 def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> None:
-    """Let energy flow for `seconds` in which nothing changes but the battery, until that is full."""
-    if seconds < 0 or car.soc >= _FULL:  # in no time at all a battery may be full, to within an instant
+    """Let energy flow for `seconds` in which only battery and ramp change, or until the battery is full."""
+    course = _course(evse, state, car) if seconds >= 0 else None
+    if course is None or car.soc >= battery.FULL:  # in no time at all a battery may be full
+        car.drawn_w = 0.0
         return
-    limit = offered_w(evse, car) if state.meter.power_w is None else state.meter.power_w
-    # Most of the time not even the full power could have filled it: then no logarithm is needed to know.
-    may_be_full = limit * (seconds + _INSTANT) / 3600 >= _missing_wh(car)
-    until_full = seconds_to_full(evse, state) if may_be_full else math.inf
-    is_full = seconds > until_full - _INSTANT
-    if is_full:
-        seconds, energy = until_full, _missing_wh(car)
-    elif state.meter.power_w is not None:
-        energy = limit * seconds / 3600
-    else:
-        energy = _drawn_wh(car, limit, seconds)
+    ramp = _ramp(state, car)
+    car.soc, watts, energy, flowed = battery.fill(course, _gain(car), car.soc, car.drawn_w, seconds, ramp)
+    car.drawn_w = watts if car.ev.ramp_w_s is not None else 0.0
     if energy > 0 and state.transaction is not None:
-        state.transaction.charging_s += seconds
+        state.transaction.charging_s += flowed
     state.meter.energy_wh += energy
-    car.soc = _FULL if is_full else min(_FULL, car.soc + _FULL * energy / car.capacity_wh)
-
-
-def seconds_to_full(evse: EvseDescription, state: Evse) -> float:
-    """How long the car that charges now will go on until its battery is full."""
-    car = state.car
-    if car is None:
-        return math.inf
-    if state.meter.power_w is not None:
-        return _missing_wh(car) / state.meter.power_w * 3600 if state.meter.power_w > 0 else math.inf
-    limit = offered_w(evse, car)
-    if limit <= 0:
-        return math.inf
-    knee = _knee(car, limit)
-    constant = max(0.0, knee - car.soc) / _FULL * car.capacity_wh / limit * 3600
-    start = max(car.soc, knee)
-    if start >= _FULL:
-        return constant
-    return constant + _tau(car) * math.log(taper_w(car, start) / (car.max_w * TAPER_END))
-
-
-def _drawn_wh(car: Car, limit: float, seconds: float) -> float:
-    """Energy in `seconds`: at `limit` up to the knee, along the taper after it."""
-    if limit <= 0 or car.max_w <= 0:
-        return 0.0
-    knee = _knee(car, limit)
-    to_knee = max(0.0, knee - car.soc) / _FULL * car.capacity_wh
-    constant_s = min(seconds, to_knee / limit * 3600)
-    energy = limit * constant_s / 3600
-    rest = seconds - constant_s
-    start = max(car.soc, knee)
-    if rest <= 0 or start >= _FULL:
-        return energy
-    # dP/dt = -P/tau on the taper, so the energy is tau times what P has lost.
-    tau = _tau(car)
-    tapered = tau / 3600 * taper_w(car, start) * -math.expm1(-rest / tau)
-    return min(energy + tapered, _missing_wh(car))
-
-
-def _missing_wh(car: Car) -> float:
-    """What fills the battery."""
-    return (_FULL - car.soc) / _FULL * car.capacity_wh
-
-
-def _knee(car: Car, limit: float) -> float:
-    """The state of charge from which the battery takes less than `limit`."""
-    if limit >= car.max_w:
-        return TAPER_FROM
-    share = (1 - limit / car.max_w) / (1 - TAPER_END)
-    return min(_FULL, TAPER_FROM + (_FULL - TAPER_FROM) * share)
-
-
-def _tau(car: Car) -> float:
-    """The time constant of the taper, in seconds."""
-    slope = car.max_w * (1 - TAPER_END) / (_FULL - TAPER_FROM)  # W lost for each percent gained
-    return 3600 * car.capacity_wh / _FULL / slope
+    if evse.phases and car.ev.power_factor < 1:
+        state.meter.reactive_varh += energy * tangent(car.ev.power_factor)
 
 
 def flow_now(evse: EvseDescription, station: State, state: Evse, now: float) -> Flow:
     """What the EVSE's meter shows now."""
-    return flow(evse, state, power_w(evse, state, now) if is_offering(station, state) else 0.0)
+    return flow(evse, state, power_w(evse, state, now) if is_offering(evse, station, state) else 0.0)
 
 
 def flow(evse: EvseDescription, state: Evse, power: float) -> Flow:
-    """How `power` shows at the meter, phase by phase; DC shows on the first column alone."""
-    volts = state.meter.voltage_v or evse.voltage_v
-    phases = phases_now(evse, state)
-    if phases == 0:
-        current = power / volts if volts else 0.0
-        return Flow(power, (current, 0.0, 0.0), (volts, 0.0, 0.0), 0)
-    current = power / phases / volts if volts else 0.0
-    amps = tuple(current if phase < phases else 0.0 for phase in range(3))
-    live = tuple(volts if phase < evse.phases else 0.0 for phase in range(3))
-    return Flow(power, (amps[0], amps[1], amps[2]), (live[0], live[1], live[2]), phases)
+    """How `power` shows at the meter, line by line: the same current on all that are used."""
+    amps = power / watts_for_an_ampere(evse, state)
+    used = lines_now(evse, state)
+    first, second, third = (amps if line in used else 0.0 for line in _LINES)
+    factor = state.car.ev.power_factor if state.car is not None and evse.phases else 1.0
+    return Flow(power, (first, second, third), volts_now(evse, state), phases_now(evse, state), factor)

@@ -6,7 +6,7 @@ Signatures are deterministic (RFC 6979), so that a reloaded station says the sam
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -18,29 +18,38 @@ if TYPE_CHECKING:
 METHOD = "ECDSA-secp256r1-SHA256"
 # What a reading is taken for, by the OCPP context it is told in: begin, end, or charging in between.
 _TRANSACTION = {"Transaction.Begin": "B", "Transaction.End": "E"}
+_FORGED_WH = 1000.0
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the meter says: register in Wh at `moment` (epoch seconds), for whom, counted by `page`."""
+    """What the meter says: register in Wh at `moment` (epoch seconds), for whom, counted by `page`.
+
+    `context` is a ReadingContextEnumType, None where there is no transaction.
+    """
 
     energy_wh: float
     moment: float
-    context: str
+    context: str | None
     page: int
     serial: str
     token: str | None = None
     token_type: str | None = None
 
 
-def sign(secret: int, reading: Reading) -> str:
-    """The OCMF text with its signature, in base64 as `signedMeterData` carries it."""
+def sign(secret: int, reading: Reading, *, forges: bool = False) -> str:
+    """The OCMF text with its signature, in base64 as `signedMeterData` carries it.
+
+    One that `forges` says more than what it has signed.
+    """
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric import ec
 
     payload = orjson.dumps(_payload(reading)).decode()
     signature = _key(secret).sign(payload.encode(), ec.ECDSA(hashes.SHA256(), deterministic_signing=True))
+    if forges:
+        payload = orjson.dumps(_payload(replace(reading, energy_wh=reading.energy_wh + _FORGED_WH))).decode()
     tail = orjson.dumps({"SA": METHOD, "SD": signature.hex()}).decode()
     return base64.b64encode(f"OCMF|{payload}|{tail}".encode()).decode()
 
@@ -65,7 +74,7 @@ def _payload(reading: Reading) -> dict[str, object]:
         "FV": "1.0",
         "GI": "ocppd",
         "GS": reading.serial,
-        "PG": f"T{reading.page}",
+        "PG": f"{'F' if reading.context is None else 'T'}{reading.page}",
         "MS": reading.serial,
         "IS": reading.token is not None,
         "IT": reading.token_type or "NONE",
@@ -74,7 +83,7 @@ def _payload(reading: Reading) -> dict[str, object]:
             {
                 # 2025-01-01T10:00:00,000+0000 S: the S says that the clock is synchronised.
                 "TM": moment.replace(".", ",").replace("+00:00", "+0000") + " S",
-                "TX": _TRANSACTION.get(reading.context, "C"),
+                **({} if reading.context is None else {"TX": _TRANSACTION.get(reading.context, "C")}),
                 "RV": round(reading.energy_wh, 1),
                 "RI": "1-b:1.8.0",
                 "RU": "Wh",

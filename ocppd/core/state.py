@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le, Len
 
-from ocppd.core.description import MonitorType
+from ocppd.core.description import Car as Ev
+from ocppd.core.description import DataTransferAnswer, MonitorType, Percent
 from ocppd.core.times import format_time
 
 if TYPE_CHECKING:
@@ -40,9 +41,13 @@ class Fault(Kept):
 
 @dataclass(slots=True)
 class Connector(Kept):
-    """`status` is what was told to all who listen, `reported` what the CSMS was told; None: tell it anew."""
+    """`status` is what was told to all who listen, `reported` what the CSMS was told; None: tell it anew.
+
+    `loose` is that the cable that is in has no car at its other end.
+    """
 
     plugged: bool = False
+    loose: bool = False
     locked: bool = False
     operative: bool = True
     faults: list[Fault] = field(default_factory=list)
@@ -52,47 +57,166 @@ class Connector(Kept):
 
 @dataclass(slots=True)
 class Car(Kept):
-    """The car at an EVSE. It takes energy from `ready_at` on: None until it has been offered some."""
+    """The car at an EVSE: what it is, shared with all of its kind, and how it is doing.
 
-    soc: Annotated[float, Ge(0), Le(100)] = 20.0
-    capacity_wh: Annotated[float, Ge(1), Le(1e8)] = 60_000.0
-    max_w: Annotated[float, Ge(1), Le(1e7)] = 11_000.0
-    max_a: Annotated[float, Ge(0)] | None = None
-    phases: Annotated[int, Ge(1), Le(3)] = 3
-    ready_delay_s: Annotated[float, Ge(0)] = 0.0
+    It takes energy from `ready_at` on: None until it has been offered some. `drawn_w` is what it drew when
+    the meter was last settled, kept where its power is ramped. `departure` is when the driver wants to leave.
+    """
+
+    ev: Ev = field(default_factory=Ev)
+    soc: Percent = 20.0
     ready_at: float | None = None
     suspended: bool = False
+    drawn_w: Annotated[float, Ge(0), Le(1e12)] = 0.0
+    departure: float | None = None
+
+
+Volts = Annotated[float, Gt(0), Le(1e12)]
 
 
 @dataclass(slots=True)
 class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
-    `power_w` and `voltage_v` are what a command has set them to, None where the simulation decides. `key` is
-    the secret it signs with, in hexadecimal, and `page` counts what it has signed.
+    `power_w` and `voltage_v`, of all phases or of each, are what a command has set them to, None where the
+    simulation decides. `reactive_varh` is the other register. `marks` are what the import register showed at
+    the latest sample of a series, for the next that tells of the interval between them.
+
+    `key` is the secret it signs with, in hexadecimal. `page` counts what it has signed of transactions,
+    `idle_page` what it has signed besides; with `forges` it tells another register than it signs.
     """
 
     energy_wh: float = 0.0
     at: float = 0.0
+    reactive_varh: float = 0.0
     power_w: float | None = None
-    voltage_v: float | None = None
+    voltage_v: Volts | tuple[Volts, Volts, Volts] | None = None
+    marks: dict[str, float] | None = None
     key: str = ""
     page: int = 0
+    idle_page: int = 0
+    forges: bool = False
+
+
+@dataclass(slots=True)
+class Text(Kept):
+    """A MessageContentType: what a display can show."""
+
+    content: Annotated[str, Len(0, 1024)]
+    format: Literal["ASCII", "HTML", "URI", "UTF8"] = "UTF8"
+    language: Annotated[str, Len(0, 8)] | None = None
+
+
+Cost = Annotated[float, Ge(-1e12), Le(1e12)]
+
+
+@dataclass(slots=True)
+class Bill(Kept):
+    """What is shown when a transaction is over: its `cost`, None where it could not be learnt (I03, I05)."""
+
+    cost: Cost | None = None
+
+
+@dataclass(slots=True)
+class Display(Kept):
+    """One of several displays: the instance of its component and where it stands, 0 the level above."""
+
+    instance: str | None = None
+    evse: int = 0
+    connector: int = 0
+
+
+Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
+
+
+@dataclass(slots=True)
+class DisplayMessage(Kept):
+    """A MessageInfoType that the CSMS has set (O01, O02); `display` None is the main one.
+
+    From `start` to `end`, moments on the station's own clock, it is shown while the station is in `state`.
+    """
+
+    id: Annotated[int, Ge(0), Le(2_147_483_647)]
+    priority: Priority
+    text: Text
+    state: Literal["Charging", "Faulted", "Idle", "Unavailable"] | None = None
+    start: float | None = None
+    end: float | None = None
+    transaction_id: str | None = None
+    display: Display | None = None
 
 
 @dataclass(slots=True)
 class Authorization(Kept):
     """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it.
 
-    `signed` is that the meter has signed a reading for it.
+    `priority` is its chargingPriority (-9 to 9). `refused` is that the CSMS, told of it, has not accepted it,
+    `suspended` that for this reason no more energy is given (E05).
+
+    `signed` is that the meter has signed a reading for it. `tariff` is the driver's own (I01), `languages`
+    are those that the driver prefers, the first one most (O01.FR.08).
     """
 
     token: dict[str, Any]
     group: str | None = None
     remote_start_id: int | None = None
     told: bool = False
+    refused: bool = False
     suspended: bool = False
     signed: bool = False
+    tariff: Text | None = None
+    languages: tuple[str, ...] = ()
+    priority: Annotated[int, Ge(-9), Le(9)] | None = None
+
+
+@dataclass(slots=True)
+class EvTalk(Kept):
+    """What an ISO 15118 car and the CSMS have told each other in a transaction (K15 to K17).
+
+    `status` is what the CSMS said of the car's needs: None, not yet. Of several schedules in a profile the car
+    has `selected` one, counted from 0. `schedule` is the ChargingScheduleType that the car follows `since` that
+    moment on the station's own clock, once the CSMS has accepted it.
+    """
+
+    status: Literal["Accepted", "Rejected", "Processing", "Unanswered"] | None = None
+    selected: Annotated[int, Ge(0), Le(2)] = 0
+    schedule: dict[str, Any] | None = None
+    since: float = 0.0
+
+
+@dataclass(slots=True)
+class DefaultTariff(Kept):
+    """A TariffType as it came, for the transactions at that EVSE (I07)."""
+
+    evse: Annotated[int, Ge(1)]
+    tariff: dict[str, Any]
+
+
+@dataclass(slots=True)
+class DriverTariff(Kept):
+    """The TariffType that came with an IdTokenType (I08)."""
+
+    token: dict[str, Any]
+    tariff: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Account(Kept):
+    """What a transaction costs by its `tariff` (I12).
+
+    `sums` are the costs without and with taxes, by the dimensions of the tariff, until the moment `at`, when
+    the EVSE's register stood at `energy_wh` and the transaction had charged for `charging_s`. `is_changed` is
+    that the CSMS has given it another tariff than it began with (I11),
+    `is_told` that the CSMS knows of it.
+    """
+
+    tariff: dict[str, Any]
+    at: float
+    energy_wh: float
+    charging_s: float
+    sums: dict[str, tuple[float, float]] = field(default_factory=dict)
+    is_changed: bool = False
+    is_told: bool = False
 
 
 @dataclass(slots=True)
@@ -100,7 +224,13 @@ class Transaction(Kept):
     """A running transaction; `seq_no` is the next to be used (E01.FR.07).
 
     `begin` and `samples` are MeterValueTypes kept for the Ended message (E06.FR.11), `stopped_reason` is
-    why energy stopped before the transaction ends, `offline` that its last event had to wait.
+    why energy stopped before the transaction ends, `offline` that its last event had to wait,
+    `connector_told` the connector that was told last, 0 where none was.
+    `tariff` and `cost` are what the CSMS has told of it since it began (I02, I06).
+    `power_path_closed` is when energy could first be delivered, in epoch seconds: Relative profiles count
+    from then. `rate_w` is the power of which the CSMS knows, where a limit has changed it (K11.FR.04). `talk`
+    is that of an ISO 15118 car, `account` what the station itself counts, `has_priority` that its
+    PriorityCharging profile counts (K21).
     """
 
     id: str
@@ -108,7 +238,7 @@ class Transaction(Kept):
     energy_start_wh: float
     seq_no: int = 0
     charging_state: str = "Idle"
-    connector_told: bool = False
+    connector_told: int = 0
     key_told: bool = False
     phases_told: int | None = None
     offline: bool = False
@@ -117,13 +247,68 @@ class Transaction(Kept):
     charging_s: float = 0.0
     begin: list[dict[str, Any]] = field(default_factory=list)
     samples: list[dict[str, Any]] = field(default_factory=list)
+    tariff: Text | None = None
+    cost: Cost | None = None
+    power_path_closed: float | None = None
+    rate_w: float | None = None
+    talk: EvTalk | None = None
+    account: Account | None = None
+    has_priority: bool = False
+
+
+@dataclass(slots=True)
+class Limit(Kept):
+    """The most that an EVSE may give now, as its charging profiles and external limits say (K01.FR.38).
+
+    `power_w` counts for all phases together, `current_a` for each; None: the other one, or no limit. Both 0:
+    nothing is given. `phases` (1 to 3) is how many may be used and `phase` which one, None where it is open.
+    `source` is the ChargingProfilePurpose of what limits most, or `Hardware` for the station's own maximum.
+    """
+
+    power_w: Annotated[float, Ge(0)] | None = None
+    current_a: Annotated[float, Ge(0)] | None = None
+    phases: Annotated[int, Ge(1), Le(3)] | None = None
+    phase: Annotated[int, Ge(1), Le(3)] | None = None
+    source: str = "TxProfile"
+
+
+@dataclass(slots=True)
+class ChargingProfile(Kept):
+    """A ChargingProfileType as it came, for that EVSE, 0 for the station, and who has set it.
+
+    `source` is its ChargingLimitSourceEnumType. `remote_start_id` is that of the transaction which is still to
+    start with it (K05). Of an external one, `told` is the limit that the CSMS knows, and None: tell it.
+    """
+
+    evse: Annotated[int, Ge(0)]
+    profile: dict[str, Any]
+    source: str = "CSO"
+    remote_start_id: int | None = None
+    told: float | None = None
+
+
+ResetType = Literal["Immediate", "OnIdle"]
+
+
+@dataclass(slots=True)
+class Reset(Kept):
+    """A reset to come, of the station or of an EVSE, and the BootReason that it gives.
+
+    It has begun where there is a `deadline`: of a station the latest moment to go down, of an EVSE the moment
+    when it is up again. Without one it waits until nobody uses what is to be reset.
+    """
+
+    type: ResetType
+    reason: str
+    deadline: float | None = None
 
 
 @dataclass(slots=True)
 class Evse(Kept):
     """`points` are the TxStartPoint conditions that held when last looked at (E01, E06).
 
-    `reservation_id` is that of the reservation which was used and has not been told yet.
+    `reservation_id` is that of the reservation which was used and has not been told yet. `owner` is whose
+    cable is kept locked though that authorization has ended (E05.FR.11, E09.FR.03).
     """
 
     connectors: list[Connector] = field(default_factory=list)
@@ -132,10 +317,15 @@ class Evse(Kept):
     suspended: bool = False
     car: Car | None = None
     authorization: Authorization | None = None
+    owner: Authorization | None = None
     transaction: Transaction | None = None
     points: list[str] = field(default_factory=list)
     reservation_id: int | None = None
+    limit: Limit | None = None
     meter: Meter = field(default_factory=Meter)
+    bill: Bill | None = None
+    driver_tariff: DriverTariff | None = None
+    reset: Reset | None = None
 
 
 @dataclass(slots=True)
@@ -212,15 +402,6 @@ class Request(Kept):
 
 
 @dataclass(slots=True)
-class Reset(Kept):
-    """A reset to come: its ResetType, the BootReason it will give, and the latest moment for it."""
-
-    type: str
-    reason: str
-    deadline: float | None = None
-
-
-@dataclass(slots=True)
 class Report(Kept):
     """A report that is being sent page by page: the `keys` of the slots that are still to come."""
 
@@ -252,12 +433,98 @@ class Monitor(Kept):
 
 
 @dataclass(slots=True)
+class EventStream(Kept):
+    """What the periodic monitor of that id finds is sent as a stream (N11), where the CSMS has it open.
+
+    A portion leaves after `interval` seconds, or with so many `values`; 0: that is no reason. What waits are
+    the moments on the station's clock with what was `found` then; they leave when they are `due`.
+    """
+
+    id: Annotated[int, Ge(0)]
+    interval: Annotated[int, Ge(0), Le(31_536_000)] = 0
+    values: Annotated[int, Ge(0), Le(100)] = 0
+    is_open: bool = False
+    found: list[tuple[float, str]] = field(default_factory=list)
+    due: float | None = None
+
+
+@dataclass(slots=True)
 class MonitoringReport(Kept):
     """A report on monitors that is being sent page by page: the `ids` that are still to come."""
 
     request_id: int
     ids: list[int]
     seq_no: int = 0
+
+
+@dataclass(slots=True)
+class SecurityEvent(Kept):
+    """An entry of the security log; `at` is the moment on the station's own clock."""
+
+    type: str
+    at: Annotated[float, Ge(0), Le(253_402_300_799)]
+    info: str = ""
+
+
+@dataclass(slots=True)
+class LogUpload(Kept):
+    """A log that is being uploaded, or waits to be tried again (N01).
+
+    `url` may hold a password. `oldest` and `latest`, on the station's own clock, bound what is in the log.
+    """
+
+    request_id: int
+    type: str
+    url: str = field(repr=False)
+    name: str
+    retries: int
+    interval: int
+    oldest: float | None = None
+    latest: float | None = None
+
+
+@dataclass(slots=True)
+class FirmwareUpdate(Kept):
+    """An update under way (L01, L02), between its UpdateFirmware and the last status that is told of it.
+
+    `url` may hold a password. From `retrieve_at` it is downloaded, from `install_at` installed, both in epoch
+    seconds; None: as soon as possible. The image is a `version`, and what makes it useless is its `flaw`.
+    `closes` is that nobody may begin to charge, `fail` how it is to end by somebody's command.
+    """
+
+    request_id: int
+    url: str = field(repr=False)
+    retrieve_at: float
+    install_at: float | None
+    retries: int
+    interval: int
+    signature: str | None = None
+    certificate: str | None = None
+    stage: Literal["scheduled", "downloading", "waiting", "installing", "rebooting"] = "scheduled"
+    told_downloading: bool = False
+    paused: bool = False
+    closes: bool = False
+    version: str = ""
+    flaw: str = ""
+    fail: str | None = None
+
+
+@dataclass(slots=True)
+class Publication(Kept):
+    """A firmware file that is served to others here, or on its way to be (L03); `checksum` is its MD5.
+
+    `url` may hold a password. Its fetching failed where there is a `retry_at`, in epoch seconds. `downloads`
+    is how many fetch it from here at this moment.
+    """
+
+    request_id: int
+    url: str = field(repr=False)
+    checksum: str
+    retries: int
+    interval: int
+    status: str = "Downloading"
+    retry_at: float | None = None
+    downloads: int = 0
 
 
 @dataclass(slots=True)
@@ -270,6 +537,44 @@ class Reservation(Kept):
     group: str | None = None
     evse: int | None = None
     connector_type: str | None = None
+
+
+@dataclass(slots=True)
+class BatterySwap(Kept):
+    """A swap of batteries under way: by which id it is known, and for whom, an IdTokenType (S01, S02)."""
+
+    request_id: int
+    token: dict[str, Any]
+
+
+@dataclass(slots=True)
+class DerControl(Kept):
+    """A LimitMaxDischargeType as it came (R04): a default one, or to `start` then, on the station's clock.
+
+    `started` is that the CSMS was told of its start.
+    """
+
+    id: str
+    data: dict[str, Any]
+    start: float | None = None
+    superseded: bool = False
+    started: bool = False
+
+
+@dataclass(slots=True)
+class WrongCodes(Kept):
+    """How many wrong PINs there were in a row, and until when no other may be tried (C04.FR.06)."""
+
+    count: Annotated[int, Ge(0), Le(100)] = 0
+    until: float = 0.0
+
+
+@dataclass(slots=True)
+class LocalList(Kept):
+    """The local authorization list (D01): IdTokenInfoTypes as JSON, by the digests of their tokens."""
+
+    version: Annotated[int, Ge(1), Le(2**31 - 1)]
+    entries: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -326,7 +631,10 @@ SecurityProfile = Annotated[int, Ge(0), Le(3)]
 
 @dataclass(slots=True)
 class NetworkProfile(Kept):
-    """A NetworkConnectionProfileType, without the identity in its `url`; `apn` and `vpn` as they came."""
+    """A NetworkConnectionProfileType, without the identity in its `url`; `apn` and `vpn` as they came.
+
+    `identity` and `password` are for basic authentication, where the station's are not meant (OCPP 2.1).
+    """
 
     url: str
     security_profile: SecurityProfile
@@ -334,6 +642,8 @@ class NetworkProfile(Kept):
     interface: str = "Wired0"
     apn: dict[str, Any] | None = None
     vpn: dict[str, Any] | None = None
+    identity: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(slots=True)
@@ -357,13 +667,48 @@ class NetworkProfiles(Kept):
 
 
 @dataclass(slots=True)
+class Override(Kept):
+    """How the next `times` requests of that action are answered, None: all of them, `delay_s` seconds late.
+
+    With `payload`, which is JSON, with the CALLERROR `error`, or not at all. Without any of these the station
+    answers itself.
+    """
+
+    action: str
+    payload: str | None = None
+    error: str | None = None
+    silent: bool = False
+    delay_s: Annotated[float, Ge(0), Le(3600)] = 0.0
+    times: Annotated[int, Ge(1)] | None = 1
+
+    @property
+    def is_scripted(self) -> bool:
+        """Whether the station itself has no say."""
+        return self.silent or self.error is not None or self.payload is not None
+
+
+@dataclass(slots=True)
+class Held(Kept):
+    """A request of the CSMS, by its message id, that is answered when it is `due`, in epoch seconds."""
+
+    id: str
+    action: str
+    payload: Any
+    due: float
+    override: Override
+
+
+@dataclass(slots=True)
 class State(Kept):
     """One station.
 
     `settings` describe it where the configuration does not, with the keys of `stations[]` there;
     `configured` tells that the configuration does, so that it is not started once it is gone from there.
-    `certificates` is None where they are the ones that the configuration installed. `pnc_refused` is that
-    plug and charge is off until the next boot, as the CSMS would not sign a certificate for it (A02.FR.21).
+    `certificates` is None where they are the ones that the configuration installed.
+    `token_cache` is what the CSMS has said of tokens (C10), by their digests; see `c_cache.Entry`.
+    `dark_since` is when the power went, in epoch seconds.
+    `firmware` is the version that was installed here, `firmware_status` what the CSMS was last told of an
+    update, with `firmware_request_id`; `publish_status` and `publish_request_id` are those of publications.
     """
 
     settings: dict[str, Any] = field(default_factory=dict)
@@ -371,15 +716,22 @@ class State(Kept):
     power: bool = True
     network: bool = True
     wanted: bool = True
+    dark_since: float | None = None
     rebooting: bool = False
     operative: bool = True
     evses: list[Evse] = field(default_factory=list)
     variables: dict[str, str] = field(default_factory=dict)
     certificates: list[Certificate] | None = None
     signings: list[Signing] = field(default_factory=list)
-    pnc_refused: bool = False
     profiles: NetworkProfiles = field(default_factory=NetworkProfiles)
     reservations: list[Reservation] = field(default_factory=list)
+    charging_profiles: tuple[ChargingProfile, ...] = ()
+    tariffs: tuple[DefaultTariff, ...] = ()
+    der_controls: tuple[DerControl, ...] = ()
+    battery_swap: BatterySwap | None = None
+    token_cache: dict[str, str] | None = None
+    local_list: LocalList | None = None
+    wrong_codes: WrongCodes | None = None
     boot: Boot = field(default_factory=Boot)
     csms: Csms = field(default_factory=Csms)
     outbox: Outbox = field(default_factory=Outbox)
@@ -389,7 +741,21 @@ class State(Kept):
     report: Report | None = None
     monitors: list[Monitor] = field(default_factory=list)
     next_monitor_id: int = 1001
+    event_streams: tuple[EventStream, ...] = ()
     monitoring_report: MonitoringReport | None = None
+    security_log: list[SecurityEvent] = field(default_factory=list)
+    log_upload: LogUpload | None = None
+    display_messages: tuple[DisplayMessage, ...] = ()
+    data_transfers: tuple[DataTransferAnswer, ...] = ()
+    overrides: tuple[Override, ...] = ()
+    held: tuple[Held, ...] = ()
+    firmware: str | None = None
+    firmware_update: FirmwareUpdate | None = None
+    firmware_status: str | None = None
+    firmware_request_id: int | None = None
+    publications: tuple[Publication, ...] = ()
+    publish_status: str | None = None
+    publish_request_id: int | None = None
     clock_offset: float = 0.0
     seed: int = 0
     nonce: str = ""
@@ -446,7 +812,9 @@ def _end_for_good(state: State, number: int, evse: Evse, tx: Transaction) -> Non
 
 
 def _forget_gone_places(state: State) -> None:
-    """Drop timers, open commands and calls of places that are no more; transactions are told to their end."""
+    """Drop all that is for places that are no more; transactions are told to their end."""
+    state.charging_profiles = tuple(it for it in state.charging_profiles if _exists(state, it.evse))
+    state.tariffs = tuple(it for it in state.tariffs if _exists(state, it.evse))
     for key, request in list(state.requests.items()):
         if not _exists(state, request.evse, request.connector):
             del state.requests[key]

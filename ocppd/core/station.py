@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
-from ocppd.core import certificates, comm, network, outbox, rpc, schemas, session, views
+from ocppd.core import certificates, comm, network, outbox, overrides, rpc, schemas, session, versions, views
 from ocppd.core.endpoint import Backoff, Endpoint
 from ocppd.core.errors import CallError, CommandError, FrameError
 from ocppd.core.state import Csms, QueuedCall, Request
@@ -22,8 +22,8 @@ from ocppd.core.times import format_time
 if TYPE_CHECKING:
     from ocppd.core.description import StationDescription
     from ocppd.core.on import Handler, Handlers
-    from ocppd.core.schemas import Payload
-    from ocppd.core.state import Connector, Evse, State
+    from ocppd.core.schemas import Payload, Version
+    from ocppd.core.state import Connector, Evse, Override, State
     from ocppd.core.variables import Model, Slot, Variable
 
 T = TypeVar("T")
@@ -136,13 +136,15 @@ class Station:
     def start(self, now: float, *, boots: bool) -> None:
         """The daemon has started, and no socket has survived; `boots` tells a power-up from a resume."""
         if boots:
+            last = min((evse.meter.at for evse in self.state.evses), default=now)
+            self.state.dark_since = self.state.dark_since or last
             for evse in self.state.evses:
-                evse.meter.at = now  # no energy flowed while there was no power
+                session.cut_off(evse, now)  # no energy flowed while there was no power
         self._begin(now, "start")
         if self.state.csms.connected:
             self._disconnect()
         csms = self.state.csms
-        self.state.csms = Csms(offline_since=csms.offline_since, alarms=csms.alarms)
+        self.state.csms = Csms(protocol=csms.protocol, offline_since=csms.offline_since, alarms=csms.alarms)
         self.emit("started")
         if boots and self.state.power:
             self.emit("power_up", reason="PowerUp")
@@ -151,8 +153,10 @@ class Station:
     def connected(self, now: float, protocol: str) -> None:
         """The link is up, with that subprotocol."""
         self._begin(now, "link")
-        offline_since = self.state.csms.offline_since
+        before, offline_since = self.state.csms.protocol, self.state.csms.offline_since
         self.state.csms = Csms(connected=True, protocol=protocol, since=now, offline_since=offline_since)
+        if before is not None and self.version != versions.version_of(before):
+            self._change_version()
         self.emit("csms_connected", protocol=protocol)
         self._end()
         self.state.csms.offline_since = None
@@ -181,9 +185,9 @@ class Station:
             return
         self._begin(now, "csms")
         try:
-            self._dispatch(rpc.decode(text))
+            self._dispatch(rpc.decode(text, self.version))
         except FrameError as error:
-            self._answer_error(error.message_id, error)
+            self._refuse(rpc.encode_refusal(error, self.version), error)
         self._end()
 
     def command(self, now: float, request: Request, arguments: Mapping[str, Any]) -> None:
@@ -259,6 +263,16 @@ class Station:
             raise CommandError("invalid_state", "the station has no power or is booting")
 
     @property
+    def firmware(self) -> str:
+        """The version that runs: the one that was installed last (L01.FR.28), or that it came with."""
+        return self.state.firmware or self.description.hardware.firmware
+
+    @property
+    def version(self) -> Version:
+        """The OCPP of the connection, or of the latest one."""
+        return versions.version_of(self.state.csms.protocol)
+
+    @property
     def next_due(self) -> float | None:
         """When `wake` is due, in epoch seconds."""
         return min(self.state.timers.values(), default=None)
@@ -283,7 +297,7 @@ class Station:
             trust = replace(trust, chain=None, key=None)
         return Endpoint(
             url=f"{profile.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
-            identity=self.id,
+            identity=profile.identity or self.id,
             protocols=self.description.csms.protocols,
             trust=trust,
             password=network.password(self) if profile.security_profile in (1, 2) else None,
@@ -341,10 +355,9 @@ class Station:
         `keep` lets it wait for a connection; without one, and unless QueueAllMessages says otherwise, it is
         lost at once, and so it is where too many wait. `first` passes it before what is kept, `while_pending`
         lets it pass before the CSMS has accepted the station. `context` comes back with the answer. `checked`
-        off sends what fits no schema.
+        off sends what fits no schema. What the OCPP of the connection does not know is lost.
         """
-        if checked:
-            _assert_valid(schemas.check_request, action, payload)
+        is_known = not checked or self._can_say(action, payload)
         call = QueuedCall(
             action=action,
             payload=payload,
@@ -356,7 +369,7 @@ class Station:
             while_pending=while_pending,
             checked=checked,
         )
-        if not self.state.csms.connected and not call.keep:
+        if not is_known or not (self.state.csms.connected or call.keep):
             self._lost.append(call)
             return
         box = self.state.outbox
@@ -366,10 +379,17 @@ class Station:
             self._lost.append(call)
             if outbox.overflows_anew(box):
                 self.emit("warning", message=f"{outbox.MOST_CALLS} calls wait for the CSMS, more are lost")
+                self.emit("outbox_full", info="calls wait for the CSMS and others are lost")
             return
         outbox.put(box, call)
         if dropped := outbox.thin(box):
             self.emit("warning", message="too many transaction events wait", dropped=dropped)
+            self.emit("outbox_full", info="transaction events wait for the CSMS and some were dropped")
+
+    def post(self, action: str, payload: Payload) -> None:
+        """SEND it, which nobody answers and nothing waits for (OCPP 2.1); no part of the answer to a call."""
+        schemas.check_send(action, payload)
+        self._out.frames.append(rpc.encode_send(self._next_message_id(), action, payload))
 
     def emit(self, name: str, evse: int = 0, connector: int = 0, **data: Any) -> None:
         """Tell the other blocks, and whoever listens outside, what has happened."""
@@ -461,7 +481,7 @@ class Station:
         while self._events or self._lost:
             while self._lost:
                 call = self._lost.pop(0)
-                self._fail(call, CallError("NotSent", "there is no connection to the CSMS"))
+                self._fail(call, self._not_sent(call))
             if self._events:
                 event = self._events.pop(0)
                 self._out.events.append(event)
@@ -502,7 +522,7 @@ class Station:
         self._out.answers.append(answer)
         self._emit("command", (request.evse or 0, request.connector or 0), said, request)
 
-    def _dispatch(self, message: rpc.Call | rpc.CallResult | rpc.CallFailure) -> None:
+    def _dispatch(self, message: rpc.Message) -> None:
         match message:
             case rpc.Call():
                 self._serve(message)
@@ -515,9 +535,41 @@ class Station:
                 if call is not None:
                     failure = CallError(message.code, message.description, message.details)
                     self._fail(call, failure)
+            case rpc.ResultFailure():
+                told = f"{message.code[:50]}: {message.description[:255]}"
+                self.emit("warning", message=f"the CSMS could not use the answer to {message.id}: {told}")
+            case rpc.Send():
+                self.emit("warning", message=f"a SEND of the CSMS is for no station: {message.action[:50]}")
 
     def _serve(self, call: rpc.Call) -> None:
+        override = overrides.take(self.state, call.action) if self.state.overrides else None
+        if override is not None and override.delay_s:
+            due = self.now + override.delay_s
+            if overrides.hold(self.state, call, override, due):
+                self.at(min(due, self.state.timers.get("held", due)), "held")
+                return
+        self._serve_now(call, override)
+
+    def serve_held(self) -> None:
+        """Answer the requests of the CSMS whose late answers are due, and see to it that the next ones are."""
+        for held in overrides.release(self.state, self.now):
+            if self.wants_link:  # a station that has hung up says nothing more
+                self._serve_now(rpc.Call(held.id, held.action, held.payload), held.override)
+        if self.state.held:
+            self.at(min(it.due for it in self.state.held), "held")
+
+    def _serve_now(self, call: rpc.Call, override: Override | None) -> None:
         self._cause = f"csms:{call.action}"
+        if override is None or not override.is_scripted:
+            self._serve_itself(call)
+            return
+        frame, status = overrides.answer(override, call.id)
+        if frame is not None:
+            self._out.frames.append(frame)
+        said = "silence" if override.silent else "error" if override.error is not None else "payload"
+        self.emit("csms_request", action=call.action, status=status, override=said)
+
+    def _serve_itself(self, call: rpc.Call) -> None:
         try:
             response = self._response(call)
             frame = rpc.encode_result(call.id, response)
@@ -532,18 +584,26 @@ class Station:
 
     def _response(self, call: rpc.Call) -> Payload:
         handler = self._handlers.calls.get(call.action)
-        if handler is None:
-            raise CallError("NotImplemented", f"{call.action[:50]} is not implemented")
+        version = self.version
+        if handler is None or not versions.knows(version, call.action):
+            code = versions.unhandled(version, call.action)
+            raise CallError(code, f"{call.action[:50]} is nothing that this station does in {version}")
         if self.state.boot.registration == "Rejected":  # B03.FR.08
             raise CallError("SecurityError", "the CSMS has rejected this station")
-        schemas.check_request(call.action, call.payload)
+        schemas.check_request(call.action, call.payload, version)
         response: Payload = handler(self, call.payload)
-        _assert_valid(schemas.check_response, call.action, response)
+        _assert_valid(schemas.check_response, call.action, response, version)
         return response
 
     def _answer_error(self, message_id: str, error: CallError) -> None:
-        self._out.frames.append(rpc.encode_error(message_id, error.code, error.description, error.details))
+        self._refuse(rpc.encode_error(message_id, error.code, error.description, error.details), error)
+
+    def _refuse(self, frame: str | None, error: CallError) -> None:
+        """Tell of a frame that is not served, and say so to the CSMS where that is in place."""
+        if frame is not None:
+            self._out.frames.append(frame)
         self.emit("warning", message=f"a frame of the CSMS was refused: {error}")
+        self.emit("frame_refused", error=error)
 
     def _answered(self, message_id: str) -> QueuedCall | None:
         """The call in flight if that is its id, now no longer in flight; a late answer is nobody's."""
@@ -557,9 +617,12 @@ class Station:
     def _succeed(self, call: QueuedCall, payload: Any) -> None:
         if call.checked:
             try:
-                schemas.check_response(call.action, payload)
+                schemas.check_response(call.action, payload, self.version)
             except CallError as error:
+                if self.version == schemas.OCPP_21:
+                    self._out.frames.append(rpc.encode_result_error(call.id, error))
                 self.emit("warning", message=f"the answer to {call.action} is not valid: {error}")
+                self.emit("frame_refused", error=error)
                 self._fail(call, error)
                 return
         self._hand(self._handlers.replies, call, payload)
@@ -567,8 +630,6 @@ class Station:
             self.emit("answered", request=call.context["request"], response=payload)
 
     def _fail(self, call: QueuedCall, failure: CallError) -> None:
-        if failure.code == "NotSent" and self.state.csms.connected:
-            failure = CallError("NotSent", "too many calls wait for the CSMS")
         if outbox.is_transaction_event(call) and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
             wait = self.get(comm.MESSAGE_ATTEMPT_INTERVAL) * call.attempts  # E13.FR.03
             call.not_before = self.now + wait
@@ -578,6 +639,13 @@ class Station:
         if "request" in call.context:
             self.emit("unanswered", request=call.context["request"], failure=failure)
 
+    def _not_sent(self, call: QueuedCall) -> CallError:
+        if not self.state.csms.connected:
+            return CallError("NotSent", "there is no connection to the CSMS")
+        if call.checked and not self._can_say(call.action, call.payload):
+            return CallError("NotSent", f"{self.version} has no such {call.action}")
+        return CallError("NotSent", "too many calls wait for the CSMS")
+
     def _hand(self, handlers: dict[str, Handler], call: QueuedCall, outcome: Any) -> None:
         """Let the block see what came of its call; of one sent as it is, only who asked for it is told."""
         handler = handlers.get(call.action) if call.checked else None
@@ -585,7 +653,10 @@ class Station:
             self._guard(handler, call, outcome)
 
     def _transmit(self, call: QueuedCall) -> None:
-        self._out.frames.append(rpc.encode_call(call.id, call.action, call.payload))
+        payload = call.payload
+        if call.checked:
+            payload = versions.outgoing(self.version, call.action, payload)
+        self._out.frames.append(rpc.encode_call(call.id, call.action, payload))
         self.after(self.get(comm.MESSAGE_TIMEOUT), "call")
         if "heartbeat" in self.state.timers:  # G02.FR.05: any message shows that the station lives
             self.after(self.get(comm.HEARTBEAT_INTERVAL), "heartbeat")
@@ -596,6 +667,30 @@ class Station:
         if call is not None:
             self.state.outbox.in_flight = None
             self._fail(call, CallError("Timeout", "the CSMS has not answered in time"))
+
+    def _can_say(self, action: str, payload: Payload) -> bool:
+        """Whether the OCPP of the connection knows the request; one that fits in none is a bug of ours.
+
+        What has come with 2.1, a long token for instance, may be unspeakable in 2.0.1.
+        """
+        version, offered = self.version, self.description.csms.protocols
+        if not versions.knows(version, action):
+            return False
+        try:
+            schemas.check_request(action, versions.outgoing(version, action, payload), version)
+        except CallError:
+            newest = schemas.OCPP_21 if schemas.OCPP_21 in (version, *offered) else version
+            _assert_valid(schemas.check_request, action, payload, newest)
+            return False
+        return True
+
+    def _change_version(self) -> None:
+        """The CSMS speaks another OCPP than before: what that does not know will never leave."""
+        box = self.state.outbox
+        fits = [not it.checked or self._can_say(it.action, it.payload) for it in box.queue]
+        self._lost += [it for it, fit in zip(box.queue, fits, strict=True) if not fit]
+        box.queue = [it for it, fit in zip(box.queue, fits, strict=True) if fit]
+        self.emit("version_changed")
 
     def _disconnect(self, *, too_big: bool = False) -> None:
         """No connection any more; `too_big` tells that the CSMS would not read the call in flight."""
@@ -608,11 +703,16 @@ class Station:
             self.state.outbox.in_flight = None
             self._fail(call, CallError("FormatViolation", "it is too big for the CSMS (1009)"))
         self._lost.extend(outbox.connection_lost(self.state.outbox))
+        if self.state.held:  # an answer on another connection would be nobody's
+            self.state.held = ()
+            self.cancel("held")
 
 
-def _assert_valid(check: Callable[[str, Payload], None], action: str, payload: Payload) -> None:
+def _assert_valid(
+    check: Callable[[str, Payload, Version], None], action: str, payload: Payload, version: Version
+) -> None:
     """What this side says must fit the schema; where it does not, that is a bug and not the CSMS's doing."""
     try:
-        check(action, payload)
+        check(action, payload, version)
     except CallError as error:
         raise ValueError(f"{action}: {error}") from None

@@ -20,6 +20,8 @@ def connector_status(st: Station, evse: int, connector: int) -> str:
     state = st.connector(evse, connector)
     if state.faults:
         return "Faulted"
+    if is_closed(st, evse):  # B11.FR.03, B11.FR.08
+        return "Unavailable"
     # G03.FR.05: what is made Inoperative in a transaction becomes so when that ends.
     if not is_operative(st, evse, connector) and not is_in_transaction(st, evse, connector):
         return "Unavailable"
@@ -43,8 +45,26 @@ def station_status(st: Station) -> str:
 
 
 def is_operative(st: Station, evse: int, connector: int) -> bool:
-    """Whether station, EVSE and connector are all set Operative (G03.FR.07, G04.FR.08)."""
+    """Whether station, EVSE and connector are all set Operative (G03.FR.07, G04.FR.08).
+
+    A firmware update may keep the station to itself (L01.FR.07).
+    """
+    if st.state.firmware_update is not None and st.state.firmware_update.closes:
+        return False
     return st.state.operative and st.evse(evse).operative and st.connector(evse, connector).operative
+
+
+def is_closed(st: Station, evse: int) -> bool:
+    """Whether a reset has begun of the station or the EVSE, or waits for an EVSE that nobody uses (B12).
+
+    Whoever has a reservation may still come before it begins.
+    """
+    place = st.evse(evse)
+    resets = [reset for reset in (st.state.reset, place.reset) if reset is not None]
+    if not resets or any(reset.deadline is not None for reset in resets):
+        return bool(resets)
+    is_in_use = place.transaction is not None or place.authorization is not None
+    return not is_in_use and not any(it.evse in (None, evse) for it in st.state.reservations)
 
 
 def is_in_transaction(st: Station, evse: int, connector: int) -> bool:

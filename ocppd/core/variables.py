@@ -91,9 +91,11 @@ class Variable(Generic[T]):
         return self.persistent or self.read is None
 
 
-def boolean(component: str, name: str, default: bool | None = None, **more: Any) -> Variable[bool]:
+def boolean(
+    component: str, name: str, default: bool | FromHardware | None = None, **more: Any
+) -> Variable[bool]:
     """A variable that is `true` or `false`."""
-    value = None if default is None else str(default).lower()
+    value = str(default).lower() if isinstance(default, bool) else default
     return Variable(
         component=component,
         name=name,

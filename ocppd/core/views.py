@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ocppd.core import network, session
+from ocppd.core import display, limits, network, session, tokens
 from ocppd.core.status import connector_status, evse_status
 from ocppd.core.times import format_time
 
@@ -35,7 +35,9 @@ PUBLIC_EVENTS = frozenset(
         "variable_changed",
         "firmware",
         "log",
+        "data_transfer",
         "display",
+        "battery_swap",
         "security",
         "command",
         "command_ignored",
@@ -69,9 +71,10 @@ def station_state(st: Station) -> View:
         },
         "operative": state.operative,
         "faults": [code for evse in state.evses for plug in evse.connectors for code in _faults(plug.faults)],
+        "display": [line.view() for line in display.shown(st)],
         "vendor": hardware.vendor,
         "model": hardware.model,
-        "firmware": hardware.firmware,
+        "firmware": st.firmware,
     }
 
 
@@ -82,9 +85,10 @@ def evse_state(st: Station, number: int) -> View:
         "station": st.id,
         "evse": number,
         "operative": evse.operative,
-        "limit_w": None,
-        "limit_source": None,
+        "limit_w": limits.limit_w(st, number),
+        "limit_source": limits.source(st, number),
         "reservation": _reservation(st, number),
+        "cost": display.cost(st, evse),
         "tx": _transaction(st, evse, evse.transaction) if evse.transaction else None,
     }
 
@@ -93,14 +97,15 @@ def _reservation(st: Station, number: int) -> View | None:
     found = next((it for it in st.state.reservations if it.evse == number), None)
     if found is None:
         return None
-    return {"id": found.id, "id_token": found.token["idToken"], "expires": format_time(found.expires)}
+    token = tokens.shown(found.token)["idToken"]
+    return {"id": found.id, "id_token": token, "expires": format_time(found.expires)}
 
 
 def _transaction(st: Station, evse: Evse, tx: Transaction) -> View:
     return {
         "id": tx.id,
         "state": tx.charging_state,
-        "id_token": tx.token["idToken"] if tx.token else None,
+        "id_token": tokens.shown(tx.token)["idToken"] if tx.token else None,
         "started": format_time(tx.started),
         "energy_wh": round(evse.meter.energy_wh - tx.energy_start_wh),
         "seconds": int(st.now - tx.started),
@@ -145,6 +150,7 @@ def event(st: Station, happened: Event) -> View:
         "station": st.id,
         **{name: number for name, number in places.items() if number},
         **happened.data,
+        **({"token": tokens.shown(happened.data["token"])} if "token" in happened.data else {}),
         "cause": happened.cause,
         "request_id": happened.request_id,
         "ts": format_time(happened.ts),

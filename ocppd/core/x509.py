@@ -128,7 +128,7 @@ def check_root(certificate: Certificate, known: Iterable[Certificate], moment: f
 
     Raises CertificateError (M05.FR.07).
     """
-    _check_period(certificate, moment)
+    check_period(certificate, moment)
     _check_authority(certificate, below=0)
     issuer = next((it for it in (certificate, *known) if is_issued_by(certificate, it)), None)
     if issuer is None:
@@ -152,7 +152,7 @@ def check_chain(
     if root is None:
         raise CertificateError("it does not lead to a root that is installed for it")
     for place, issuer in enumerate([*path[1:], root]):
-        _check_period(issuer, moment)
+        check_period(issuer, moment)
         _check_authority(issuer, below=place)
         if not is_issued_by(path[place], issuer):
             raise CertificateError("one certificate in it is not issued by the next")
@@ -164,7 +164,7 @@ def check_leaf(certificate: Certificate, name: str, moment: float) -> None:
 
     Raises CertificateError.
     """
-    _check_period(certificate, moment)
+    check_period(certificate, moment)
     if common_name(certificate.subject) != name:
         raise CertificateError("its commonName is not the one that was asked for")
     if not certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME):
@@ -190,7 +190,7 @@ def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
     return True
 
 
-def _check_period(certificate: Certificate, moment: float) -> None:
+def check_period(certificate: Certificate, moment: float) -> None:
     now = datetime.fromtimestamp(moment, UTC)
     if now < certificate.not_valid_before_utc:
         raise CertificateError("it is not valid yet")

@@ -18,7 +18,7 @@ from ocpp.exceptions import OCPPError  # type: ignore[import-untyped]  # no type
 
 from ocppd.app import run as run_daemon
 from ocppd.blocks import handlers
-from ocppd.blocks.j_meter_values import ENERGY
+from ocppd.blocks.j_measurands import REGISTER
 from ocppd.client import Client, connect
 from ocppd.commands import Commands
 from ocppd.demo.broker import BrokerError, broker
@@ -176,7 +176,7 @@ def _settings(port: int, csms: dict[str, Any], folder: Path) -> Settings:
                         "SecurityCtrlr.OrganizationName": _OWNER,
                         "ISO15118Ctrlr.OrganizationName": _OWNER,
                         "SampledDataCtrlr.TxUpdatedInterval": 3,
-                        "SampledDataCtrlr.TxUpdatedMeasurands": f"{ENERGY},Power.Active.Import",
+                        "SampledDataCtrlr.TxUpdatedMeasurands": f"{REGISTER},Power.Active.Import",
                     },
                 }
             ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 from collections.abc import Callable
 from functools import lru_cache
@@ -42,6 +43,8 @@ def tls_context(trust: Trust, file_of: FileOf = Path) -> ssl.SSLContext:
     `file_of` tells the path of the key that is named in `trust`; a changed file is loaded anew. Raises
     LinkError where something cannot be used.
     """
+    if trust.roots == "":
+        raise LinkError("no root certificate is installed")
     if trust.chain is None:
         return _context(trust.roots, None, "", 0)
     if trust.key is None:
@@ -62,6 +65,8 @@ def _context(roots: str | None, chain: str | None, key: str, _changed: int) -> s
     context.options |= ssl.OP_NO_COMPRESSION
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is installed is trusted, a sub-CA, too
     context.set_ciphers(_CIPHERS)
+    if keys := os.environ.get("SSLKEYLOGFILE"):  # so that a tester may read along
+        context.keylog_filename = keys
     if roots is None:
         context.load_default_certs()
     else:

@@ -2,8 +2,8 @@
 
     files, the first one lowest → environment variables, one layer each → one merged tree
 
-Nothing here knows what the keys mean, but for two habits that hold for every section: paths of secrets are
-relative to the file that names them, and a password and its `password_file` replace one another.
+Nothing here knows what the keys mean, but for two habits that hold for every section: paths of files that
+are read are relative to the file that names them, and a password and its `password_file` replace one another.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Layer:
 
 
 def read_file(path: Path) -> Layer:
-    """The layer of one YAML file; its relative `password_file` and `tls` paths are taken from its directory.
+    """The layer of one YAML file; relative paths of files that are read are taken from its directory.
 
     Raises SettingsError where it cannot be read, is not YAML or is not a mapping, or has a key twice.
     """
@@ -139,7 +139,8 @@ def _anchored(value: Any, directory: Path, inside: str = "") -> Any:
 
 
 def _anchored_entry(key: str, value: Any, directory: Path, inside: str) -> Any:
-    if isinstance(value, str) and (key == "password_file" or inside == "tls"):
+    is_path = key == "password_file" or inside == "tls" or (inside, key) == ("transfers", "known_hosts")
+    if is_path and isinstance(value, str):
         return str(directory / value)
     return _anchored(value, directory, key)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -27,6 +28,7 @@ from ocppd.settings.station import (
     default_serial,
 )
 from ocppd.settings.templates import Templates
+from ocppd.settings.transfers import TransferSettings
 
 __all__ = ["Settings", "SettingsError", "describe_station", "detached", "json_schema", "load"]
 
@@ -145,6 +147,7 @@ class Settings(BaseSettings):
     stations: list[StationSettings] = Field([])
     fleet: list[FleetSettings] = Field([])
     clock: ClockSettings = ClockSettings()
+    transfers: TransferSettings = TransferSettings()
     default_token: TokenSettings = TokenSettings()
 
     _templates: Templates = PrivateAttr(default_factory=Templates)
@@ -185,7 +188,7 @@ class Settings(BaseSettings):
         kind = self._complete(station)
         return StationDescription(
             id=station.id,
-            hardware=_shared(self._hardware, kind.hardware()),
+            hardware=self._made_of(kind),
             csms=_shared(self._csms, kind.csms.describe()),
             serial=default_serial(station.id) if station.serial is None else station.serial,
             groups=tuple(kind.groups),
@@ -236,11 +239,16 @@ class Settings(BaseSettings):
     def _fleet_descriptions(self) -> Iterator[StationDescription]:
         for fleet in self.fleet:
             kind = self._complete(fleet)
-            hardware = _shared(self._hardware, kind.hardware())
+            hardware = self._made_of(kind)
             csms = _shared(self._csms, kind.csms.describe())
             groups = tuple(kind.groups)
             for identity in fleet.ids():
                 yield StationDescription(identity, hardware, csms, default_serial(identity), groups)
+
+    def _made_of(self, kind: KindSettings) -> Hardware:
+        """What all stations of that kind share, the file server of the daemon among it."""
+        hardware = replace(kind.hardware(), publishes_firmware=self.transfers.publish is not None)
+        return _shared(self._hardware, hardware)
 
     def _complete(self, kind: StationSettings | FleetSettings) -> KindSettings:
         """The defaults, the template and the kind's own keys, one over the other."""

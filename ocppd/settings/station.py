@@ -12,8 +12,29 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from ocppd.core.description import Car, Connector, Csms, Evse, Hardware, Preset, Token
+from ocppd.core.description import (
+    Capacity,
+    Car,
+    Connector,
+    Csms,
+    Current,
+    Curve,
+    Delay,
+    Efficiency,
+    Evse,
+    Hardware,
+    Percent,
+    Phases,
+    Power,
+    PowerFactor,
+    Preset,
+    Ramp,
+    Stay,
+    Token,
+)
 from ocppd.core.endpoint import url_problem
+from ocppd.core.schemas import Version
+from ocppd.settings.data_transfer import DataTransferSettings
 from ocppd.settings.monitors import MonitorSettings
 from ocppd.settings.presets import PresetSettings, Value, VariableKey, preset
 from ocppd.settings.section import Section, TlsSettings, WithPassword
@@ -79,14 +100,25 @@ def _url(text: str) -> str:
 
 
 class CarSettings(Section):
-    """`ev`: the car that plugs in when a command names no other. Percent, Wh, W, A per phase, seconds."""
+    """`ev`: the car that plugs in when a command names no other; see `core.description.Car`.
 
-    soc: float = Field(_CAR.soc, ge=0, le=100)
-    capacity_wh: float = Field(_CAR.capacity_wh, ge=1, le=1e8)
-    max_w: float = Field(_CAR.max_w, ge=1, le=1e7)
-    max_a: float | None = Field(_CAR.max_a, ge=0, le=1e5)
-    phases: int = Field(_CAR.phases, ge=1, le=3)
-    ready_delay_s: float = Field(_CAR.ready_delay_s, ge=0, le=1e6)
+    Percent, Wh, W, A per phase, seconds; `curve` are points of percent of charge and percent of `max_w`.
+    """
+
+    soc: Percent = _CAR.soc
+    capacity_wh: Capacity = _CAR.capacity_wh
+    max_w: Power = _CAR.max_w
+    max_a: Current | None = _CAR.max_a
+    min_a: Current = _CAR.min_a
+    cable_a: Current | None = _CAR.cable_a
+    phases: Phases = _CAR.phases
+    power_factor: PowerFactor = _CAR.power_factor
+    efficiency: Efficiency = _CAR.efficiency
+    curve: Curve = _CAR.curve
+    ramp_w_s: Ramp | None = _CAR.ramp_w_s
+    ready_delay_s: Delay = _CAR.ready_delay_s
+    departure_s: Stay | None = _CAR.departure_s
+    iso15118: bool = _CAR.iso15118
 
     def describe(self) -> Car:
         """The core's form of it."""
@@ -100,11 +132,17 @@ class ConnectorSettings(Section):
 
 
 class EvseSettings(Section):
-    """A place for one car. `phases` is 0 for DC; `max_w` in W, `voltage_v` in V (AC: phase to neutral)."""
+    """A place for one car. `phases` is 0 for DC; `max_w` in W, `voltage_v` in V (AC: phase to neutral).
+
+    Its meter tells energy in `energy_unit` and power in W or kW, divided by ten to the power of `multiplier`.
+    """
 
     phases: int = Field(_EVSE.phases, ge=0, le=3)
     max_w: float = Field(_EVSE.max_w, ge=1, le=1e7)
     voltage_v: float = Field(_EVSE.voltage_v, ge=1, le=1e4)
+    frequency_hz: float = Field(_EVSE.frequency_hz, ge=1, le=1000)
+    energy_unit: Literal["Wh", "kWh"] = _EVSE.energy_unit
+    multiplier: int = Field(_EVSE.multiplier, ge=-3, le=6)
     connectors: list[ConnectorSettings] = Field([ConnectorSettings()], min_length=1)
 
     def describe(self) -> Evse:
@@ -113,6 +151,9 @@ class EvseSettings(Section):
             phases=self.phases,
             max_w=self.max_w,
             voltage_v=self.voltage_v,
+            frequency_hz=self.frequency_hz,
+            energy_unit=self.energy_unit,
+            multiplier=self.multiplier,
             connectors=tuple(Connector(connector.type) for connector in self.connectors),
         )
 
@@ -128,16 +169,25 @@ class TokenSettings(Section):
         return Token(id_token=self.id_token, type=self.type)
 
 
+def _no_doubles(protocols: list[Version]) -> list[Version]:
+    if len(set(protocols)) < len(protocols):
+        raise ValueError("each protocol once")
+    return protocols
+
+
 class CsmsSettings(WithPassword):
     """Where a station calls; the percent-encoded identity is appended to `url`, a place and nothing else.
 
-    `security_profile`: 0 none (tests only), 1 basic auth, 2 TLS and basic auth, 3 mutual TLS.
+    `security_profile`: 0 none (tests only), 1 basic auth, 2 TLS and basic auth, 3 mutual TLS. `protocols`:
+    what the station offers to speak, what it likes best first.
     """
 
     url: Annotated[str, AfterValidator(_url)] = Field(_CSMS.url, pattern="^wss?://[^/]+")
     security_profile: int = Field(_CSMS.security_profile, ge=0, le=3)
     tls: TlsSettings = TlsSettings()
-    protocols: list[str] = Field(list(_CSMS.protocols), min_length=1)
+    protocols: Annotated[list[Version], AfterValidator(_no_doubles)] = Field(
+        list(_CSMS.protocols), min_length=1
+    )
 
     def describe(self) -> Csms:
         """The core's form of it; holds the password in the clear."""
@@ -167,7 +217,10 @@ class CsmsSettings(WithPassword):
 
 
 class KindSettings(Section):
-    """What stations of one kind have in common; every key may be left out."""
+    """What stations of one kind have in common; every key may be left out.
+
+    `max_w` is what the EVSEs share, in W: absent, each has all that it is rated for.
+    """
 
     groups: list[Annotated[str, StringConstraints(pattern="^[^/+#]+$")]] = Field([])
     vendor: str = Field(_HARDWARE.vendor, min_length=1, max_length=50)
@@ -175,11 +228,13 @@ class KindSettings(Section):
     firmware: str = Field(_HARDWARE.firmware, max_length=50)
     csms: CsmsSettings = CsmsSettings()
     evses: list[EvseSettings] = Field([EvseSettings()], min_length=1)
+    max_w: float | None = Field(_HARDWARE.max_w, ge=1, le=1e8)
     ev: CarSettings = CarSettings()
     default_token: TokenSettings = TokenSettings()
     variables: dict[VariableKey, Value] = Field({})
     device_model: list[PresetSettings] = Field([])
     monitors: list[MonitorSettings] = Field([], max_length=200)
+    data_transfer: list[DataTransferSettings] = Field([], max_length=200)
 
     def hardware(self) -> Hardware:
         """The core's form of everything but `csms` and `groups`."""
@@ -188,10 +243,12 @@ class KindSettings(Section):
             model=self.model,
             firmware=self.firmware,
             evses=tuple(evse.describe() for evse in self.evses),
+            max_w=self.max_w,
             ev=self.ev.describe(),
             default_token=self.default_token.describe(),
             presets=(*self._short_presets(), *(entry.describe() for entry in self.device_model)),
             monitors=tuple(entry.describe() for entry in self.monitors),
+            data_transfers=tuple(entry.describe() for entry in self.data_transfer),
         )
 
     def misplaced(self) -> Iterator[Problem]:

@@ -150,6 +150,15 @@ def test_A00_FR_509_A00_FR_511_the_csr_names_serial_number_and_organization(
     assert csr.subject.rfc4514_string() == "CN=SN0001,O=CSO Ltd"
 
 
+def test_A00_FR_513_the_key_is_one_that_iso_15118_2_allows(bench: Bench, keys: KeyStore) -> None:
+    csr = library.load_pem_x509_csr(ask(bench, keys, "").encode())
+    public = csr.public_key()
+    assert isinstance(public, ec.EllipticCurvePublicKey)
+    assert public.curve.name == "secp256r1"
+    assert csr.signature_hash_algorithm is not None
+    assert csr.signature_hash_algorithm.name == "sha256"
+
+
 def test_A02_the_csr_for_cars_says_what_iso15118ctrlr_says(bench: Bench, keys: KeyStore) -> None:
     bench.set("ISO15118Ctrlr.SeccId", "DE-ICE-S-0003")
     bench.set("ISO15118Ctrlr.CountryName", "DE")
@@ -174,9 +183,15 @@ def test_A02_FR_05_A03_FR_05_no_key_is_in_the_state_or_in_a_frame(bench: Bench, 
     assert "PRIVATE" not in str(bench.frames)
 
 
-def test_A02_a_station_that_may_not_have_a_v2g_certificate_rejects_the_trigger(bench: Bench) -> None:
+def test_TC_F_27_F06_FR_08_a_station_that_may_not_have_a_v2g_certificate_never_asks_for_one(
+    bench: Bench,
+) -> None:
     bench.set("ISO15118Ctrlr.V2GCertificateInstallationEnabled", False)
-    assert [trigger(bench, use) for use in (V2G, "", STATION)] == ["Rejected", "Rejected", "Accepted"]
+    assert [trigger(bench, use) for use in (V2G, "", STATION)] == [
+        "NotImplemented",
+        "NotImplemented",
+        "Accepted",
+    ]
 
 
 def test_A02_a_second_trigger_takes_the_place_of_the_first(bench: Bench, keys: KeyStore) -> None:
@@ -337,25 +352,53 @@ def pnc(bench: Bench) -> str:
     return str(response["getVariableResult"][0]["attributeValue"])
 
 
-def test_A02_FR_21_a_refused_v2g_csr_switches_plug_and_charge_off_until_the_next_boot(
-    new_bench: NewBench, keys: KeyStore
-) -> None:
-    bench = accepting(new_bench(with_presets(Hardware(), ISO15118Ctrlr__PnCEnabled="true"), csms=csms()))
-    bench.answers["SignCertificate"] = {"status": "Rejected"}
-    ask(bench, keys, STATION)
-    assert pnc(bench) == "true"
-    ask(bench, keys, V2G)
-    assert pnc(bench) == "false"
+def power_cut(bench: Bench) -> None:
     bench.do("power", "OFF")
+    bench.drop()
     bench.do("power", "ON")
     bench.reconnect()
-    assert pnc(bench) == "true"
+
+
+@pytest.fixture
+def refused(bench: Bench) -> Bench:
+    """A station whose CSMS refuses every CSR."""
+    bench.answers["SignCertificate"] = {"status": "Rejected"}
+    return bench
+
+
+def test_A02_FR_21_a_refused_v2g_csr_switches_plug_and_charge_off_until_the_next_boot(
+    refused: Bench, keys: KeyStore
+) -> None:
+    ask(refused, keys, STATION)
+    assert pnc(refused) == "true"
+    ask(refused, keys, V2G)
+    assert pnc(refused) == "false"
+    power_cut(refused)
+    assert pnc(refused) == "true"
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_A02_FR_21_what_the_csms_sets_in_the_meantime_is_what_counts(
+    refused: Bench, keys: KeyStore, wanted: bool
+) -> None:
+    ask(refused, keys, V2G)
+    refused.set("ISO15118Ctrlr.PnCEnabled", wanted)
+    assert pnc(refused) == str(wanted).lower()
+    power_cut(refused)
+    assert pnc(refused) == str(wanted).lower()
+
+
+def test_A02_FR_21_what_was_off_before_stays_so(refused: Bench, keys: KeyStore) -> None:
+    refused.set("ISO15118Ctrlr.PnCEnabled", False)
+    ask(refused, keys, V2G)
+    power_cut(refused)
+    assert pnc(refused) == "false"
 
 
 # CertificateSigned
 
 
-def test_TC_A_11_A02_FR_06_A02_FR_08_a_valid_certificate_is_put_to_use_at_once(
+def test_TC_A_11_A00_FR_507_A02_FR_06_A02_FR_08_a_valid_certificate_is_put_to_use_at_once(
     bench: Bench, keys: KeyStore
 ) -> None:
     assert trigger(bench) == "Accepted"
@@ -405,9 +448,7 @@ def test_TC_A_13_A00_FR_428_a_combined_certificate_is_for_both(
     assert installed(bench, STATION) == installed(bench, V2G) == [chain]
 
 
-def test_A02_FR_14_a_csms_that_leaves_the_type_out_means_what_was_asked_for(
-    bench: Bench, keys: KeyStore
-) -> None:
+def test_A02_a_csms_that_leaves_the_type_out_means_what_was_asked_for(bench: Bench, keys: KeyStore) -> None:
     chain = SUB.sign(ask(bench, keys))
     assert signed(bench, chain) == {"status": "Accepted"}
     assert bench.endpoint().trust.chain == chain
@@ -582,7 +623,7 @@ def test_A02_FR_10_a_connection_that_shows_no_certificate_proves_none(
 # Renewal by the station itself (A03)
 
 
-def test_A03_FR_02_A03_FR_03_A03_FR_13_a_certificate_that_expires_in_a_month_is_renewed(
+def test_A03_FR_02_A03_FR_03_A03_FR_08_A03_FR_13_a_certificate_that_expires_in_a_month_is_renewed(
     new_bench: NewBench, keys: KeyStore
 ) -> None:
     chain = first_certificate(start=START - DAY, days=101)
@@ -595,6 +636,8 @@ def test_A03_FR_02_A03_FR_03_A03_FR_13_a_certificate_that_expires_in_a_month_is_
     assert request["certificateType"] == STATION
     new = SUB.sign(request["csr"], days=230)
     assert signed(bench, new, STATION) == {"status": "Accepted"}
+    bench.advance(5)
+    assert [it.kind for it in bench.orders] == ["close"]
     bench.drop()
     bench.reconnect()
     assert bench.endpoint().trust.key == key

@@ -18,7 +18,7 @@ def noted(bench: Bench) -> list[str]:
 
 
 @pytest.mark.parametrize("kind", CRITICAL)
-def test_A00_FR_310_316_323_413_419_426_a_refused_csms_is_told_of_once_it_is_reached(
+def test_A00_FR_310_A00_FR_316_A00_FR_323_A00_FR_413_A00_FR_419_A00_FR_426_a_refused_csms_is_told_of_once_it_is_reached(  # noqa: E501
     bench: Bench, kind: str
 ) -> None:
     bench.drop()
@@ -30,7 +30,7 @@ def test_A00_FR_310_316_323_413_419_426_a_refused_csms_is_told_of_once_it_is_rea
     assert noted(bench) == [kind]
     bench.reconnect()
     [event] = bench.sent("SecurityEventNotification")
-    assert (event["type"], event["timestamp"]) == (kind, at)
+    assert (event["type"], event["timestamp"], event["techInfo"]) == (kind, at, "no way")
 
 
 def test_A00_FR_316_each_row_of_failed_attempts_is_told_of(bench: Bench) -> None:
@@ -64,6 +64,8 @@ def test_a_station_that_is_refused_notes_that_for_itself(bench: Bench) -> None:
     for failures in (1, 2):
         bench.fail_to_connect("FailedToAuthenticateAtCsms", failures=failures)
     assert noted(bench) == ["FailedToAuthenticateAtCsms"]
+    entry = bench.state.security_log[-1]
+    assert (entry.type, entry.info) == ("FailedToAuthenticateAtCsms", "no way")
     bench.reconnect(1)
     assert told(bench) == []
 

@@ -41,7 +41,7 @@ def power_cut(bench: Bench) -> None:
 # B05: SetVariables
 
 
-def test_TC_B_09_TC_B_10_B05_FR_02_FR_03_FR_10_FR_12_values_are_set_and_last_over_a_reboot(
+def test_TC_B_09_TC_B_10_B05_FR_02_B05_FR_03_B05_FR_10_B05_FR_12_values_are_set_and_last_over_a_reboot(
     bench: Bench,
 ) -> None:
     results = put(
@@ -90,7 +90,7 @@ SET_REFUSALS = {
 
 
 @pytest.mark.parametrize("case", SET_REFUSALS)
-def test_TC_B_35_TC_B_36_TC_B_37_TC_B_39_B05_FR_04_FR_05_FR_06_FR_07_what_cannot_be_set_says_why(
+def test_TC_B_35_TC_B_36_TC_B_37_TC_B_39_B05_FR_04_B05_FR_05_B05_FR_06_B05_FR_07_what_cannot_be_set_says_why(
     bench: Bench, case: str
 ) -> None:
     one, status, reason = SET_REFUSALS[case]
@@ -184,7 +184,9 @@ def limited(bench: Bench, action: str, count: int) -> Json:
 
 
 @pytest.mark.parametrize("action", LIMITED)
-def test_B05_FR_11_B06_FR_16_B08_FR_06_FR_17_too_many_elements_are_refused(bench: Bench, action: str) -> None:
+def test_B05_FR_11_B06_FR_16_B08_FR_06_B08_FR_17_too_many_elements_are_refused(
+    bench: Bench, action: str
+) -> None:
     assert "error" not in limited(bench, action, 50)
     assert limited(bench, action, 51)["error"] == "OccurrenceConstraintViolation"
 
@@ -257,7 +259,7 @@ FAN = (
         ("MaxSet", "4000", "ReadOnly"),
     ],
 )
-def test_B05_FR_08_FR_09_each_attribute_has_its_own_access_and_MinSet_and_MaxSet_bound_the_others(
+def test_B05_FR_08_B05_FR_09_each_attribute_has_its_own_access_and_MinSet_and_MaxSet_bound_the_others(
     new_bench: NewBench, attribute: str, value: str, reason: str | None
 ) -> None:
     bench = new_bench(Hardware(presets=FAN))
@@ -336,7 +338,9 @@ def test_what_waits_for_a_variable_that_is_gone_is_dropped(new_bench: NewBench) 
 # B06: GetVariables
 
 
-def test_TC_B_06_TC_B_07_B06_FR_01_FR_02_FR_03_FR_04_FR_10_FR_11_values_are_told(bench: Bench) -> None:
+def test_TC_B_06_TC_B_07_B06_FR_01_B06_FR_02_B06_FR_03_B06_FR_04_B06_FR_10_B06_FR_11_values_are_told(
+    bench: Bench,
+) -> None:
     results = get(
         bench,
         item("OCPPCommCtrlr", "OfflineThreshold"),
@@ -373,7 +377,7 @@ GET_REFUSALS = {
 
 
 @pytest.mark.parametrize("case", GET_REFUSALS)
-def test_TC_B_32_TC_B_33_TC_B_34_B06_FR_06_FR_07_FR_08_FR_09_what_cannot_be_told_has_no_value(
+def test_TC_B_32_TC_B_33_TC_B_34_B06_FR_06_B06_FR_07_B06_FR_08_B06_FR_09_what_cannot_be_told_has_no_value(
     bench: Bench, case: str
 ) -> None:
     one, status = GET_REFUSALS[case]
@@ -382,7 +386,7 @@ def test_TC_B_32_TC_B_33_TC_B_34_B06_FR_06_FR_07_FR_08_FR_09_what_cannot_be_told
     assert "attributeValue" not in result
 
 
-def test_B06_FR_14_FR_15_the_instance_that_is_named_is_told_and_no_other(new_bench: NewBench) -> None:
+def test_B06_FR_14_B06_FR_15_the_instance_that_is_named_is_told_and_no_other(new_bench: NewBench) -> None:
     bench = two_evses(new_bench)
     assert value_of(bench, "OCPPCommCtrlr", "MessageTimeout[Default]") == "30"
     assert value_of(bench, "Fan", "Speed", instance="left", evse={"id": 1}) == "0"
@@ -393,10 +397,11 @@ def test_B06_FR_14_FR_15_the_instance_that_is_named_is_told_and_no_other(new_ben
         assert get(bench, one)[0]["attributeStatus"] == "UnknownComponent"
 
 
-def test_B06_FR_13_an_attribute_without_a_value_is_empty(new_bench: NewBench) -> None:
+def test_B06_FR_03_B06_FR_13_an_attribute_without_a_value_is_empty(new_bench: NewBench) -> None:
     preset = Preset("TxCtrlr", "EVConnectionTimeOut", None, attribute="Target")
     bench = new_bench(Hardware(presets=(preset,)))
     (result,) = get(bench, item("TxCtrlr", "EVConnectionTimeOut", attributeType="Target"))
+    assert result["attributeType"] == "Target"
     assert (result["attributeStatus"], result["attributeValue"]) == ("Accepted", "")
 
 
@@ -416,7 +421,7 @@ def test_B07_FR_01_the_answer_comes_before_the_report(bench: Bench) -> None:
     assert [frame[0] for frame in bench.frames[seen : seen + 2]] == [3, 2]
 
 
-def test_TC_B_13_B07_FR_04_FR_08_FullInventory_has_everything_once(bench: Bench) -> None:
+def test_TC_B_13_B07_FR_04_B07_FR_08_FullInventory_has_everything_once(bench: Bench) -> None:
     items = report(bench)
     places = [(str(it["component"]), str(it["variable"])) for it in items]
     assert len(places) == len(set(places)) > 50
@@ -462,7 +467,7 @@ def test_TC_B_14_B07_FR_09_SummaryInventory_has_statuses_and_problems(new_bench:
     }
 
 
-def test_B07_FR_03_FR_07_an_item_has_its_value_and_its_characteristics(bench: Bench) -> None:
+def test_B07_FR_03_B07_FR_07_an_item_has_its_value_and_its_characteristics(bench: Bench) -> None:
     (found,) = [it for it in report(bench) if it["variable"]["name"] == "OfflineThreshold"]
     assert found == {
         "component": {"name": "OCPPCommCtrlr"},
@@ -583,7 +588,7 @@ TEXTS = some.text(alphabet=some.characters(codec="utf-8"), max_size=2500)
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(values=some.lists(some.lists(TEXTS, min_size=1, max_size=4), max_size=60))
-def test_B07_FR_03_FR_10_every_slot_comes_once_in_order_on_pages_within_both_bounds(
+def test_B07_FR_03_B07_FR_10_every_slot_comes_once_in_order_on_pages_within_both_bounds(
     new_bench: NewBench, values: list[list[str]]
 ) -> None:
     attributes = ("Actual", "Target", "MinSet", "MaxSet")
@@ -638,15 +643,16 @@ def two_evses(new_bench: NewBench) -> Bench:
         Preset("Fan", "Speed", str(speed), side, evse=1, data_type="integer")
         for speed, side in enumerate(("left", "right"))
     )
-    return new_bench(replace(TWO_EVSES, presets=(left, right)))
+    pumps = (Preset("Pump", "Speed", "1", evse=evse, data_type="integer") for evse in (None, 1, 2))
+    return new_bench(replace(TWO_EVSES, presets=(left, right, *pumps)))
 
 
-def test_TC_B_17_B08_FR_01_FR_03_FR_11_one_variable_of_one_EVSE(new_bench: NewBench) -> None:
+def test_TC_B_17_B08_FR_01_B08_FR_03_B08_FR_11_one_variable_of_one_EVSE(new_bench: NewBench) -> None:
     bench = two_evses(new_bench)
     assert ask(bench, named("EVSE", "AvailabilityState", evse={"id": 1})) == ["EVSE:1.AvailabilityState"]
 
 
-def test_B08_FR_12_FR_04_FR_14_an_item_is_that_of_a_base_report(bench: Bench) -> None:
+def test_B08_FR_12_B08_FR_04_B08_FR_14_an_item_is_that_of_a_base_report(bench: Bench) -> None:
     seen = len(bench.frames)
     request = {"requestId": 5, "componentVariable": [named("OCPPCommCtrlr", "OfflineThreshold")]}
     assert bench.csms("GetReport", request) == {"status": "Accepted"}
@@ -682,6 +688,10 @@ WILDCARDS = {
         named("EVSE", "AvailabilityState"),
         lambda key: key in ("EVSE:1.AvailabilityState", "EVSE:2.AvailabilityState"),
     ),
+    "B08.FR.23 every EVSE and the level above": (
+        named("Pump", "Speed"),
+        lambda key: key in ("Pump.Speed", "Pump:1.Speed", "Pump:2.Speed"),
+    ),
     "B08.FR.24 one instance of the component": (
         named("Fan", "Speed", instance="left"),
         lambda key: key == "Fan[left]:1.Speed",
@@ -698,13 +708,23 @@ WILDCARDS = {
 
 
 @pytest.mark.parametrize("case", WILDCARDS)
-def test_B08_FR_20_FR_21_FR_22_FR_23_FR_24_FR_25_what_is_left_out_may_be_any(
+def test_TC_B_54_TC_B_55_TC_B_56_B08_FR_20_B08_FR_21_B08_FR_22_B08_FR_23_B08_FR_24_B08_FR_25_what_is_left_out_may_be_any(  # noqa: E501
     new_bench: NewBench, case: str
 ) -> None:
     wanted, means = WILDCARDS[case]
     bench = two_evses(new_bench)
     expected = [key for key in bench.station.model.slots if means(key)]
     assert ask(bench, wanted) == expected != []
+
+
+def test_B08_FR_03_a_secret_is_reported_without_its_value(bench: Bench) -> None:
+    request = {"requestId": 5, "componentVariable": [named("SecurityCtrlr", "BasicAuthPassword")]}
+    put(bench, item("SecurityCtrlr", "BasicAuthPassword", "hunter2hunter2hunter2"))
+    bench.sent()
+    assert bench.csms("GetReport", request) == {"status": "Accepted"}
+    (page,) = pages_of(bench, 5)
+    (found,) = page["reportData"]
+    assert found["variableAttribute"] == [{"type": "Actual", "mutability": "WriteOnly", "persistent": True}]
 
 
 def test_B08_several_elements_report_each_slot_once_in_the_order_of_reports(new_bench: NewBench) -> None:
@@ -767,14 +787,16 @@ def test_B08_FR_07_Active_leaves_out_what_is_not(new_bench: NewBench) -> None:
 
 
 def test_TC_B_16_B08_FR_09_Enabled_leaves_out_what_is_not(bench: Bench) -> None:
-    bench.set("SampledDataCtrlr.Enabled", False)
+    for controller in ("SampledDataCtrlr", "AuthCacheCtrlr"):
+        bench.set(f"{controller}.Enabled", False)
     found = set(ask(bench, criteria=("Enabled",)))
     assert {"MonitoringCtrlr.Enabled", "MonitoringCtrlr.Available", "TxCtrlr.TxStopPoint"} <= found
     assert not {key for key in found if key.startswith(("SampledDataCtrlr.", "AuthCacheCtrlr."))}
 
 
-def test_B08_FR_08_Available_leaves_out_what_is_not(bench: Bench) -> None:
-    found = set(ask(bench, criteria=("Available",)))
+def test_B08_FR_08_Available_leaves_out_what_is_not(new_bench: NewBench) -> None:
+    no_cache = Preset("AuthCacheCtrlr", "Available", "false")
+    found = set(ask(new_bench(Hardware(presets=(no_cache,))), criteria=("Available",)))
     assert {"EVSE:1.Available", "TxCtrlr.TxStopPoint"} <= found
     assert not {key for key in found if key.startswith("AuthCacheCtrlr.")}
 
@@ -810,7 +832,7 @@ def test_TC_B_19_B08_FR_02_every_criterion_of_the_standard_is_supported(bench: B
     assert "error" in bench.csms("GetReport", {"requestId": 1, "componentCriteria": ["Sleeping"]})
 
 
-def test_TC_B_15_B07_FR_02_FR_05_FR_12_every_base_report_is_supported(bench: Bench) -> None:
+def test_TC_B_15_B07_FR_02_B07_FR_05_B07_FR_12_every_base_report_is_supported(bench: Bench) -> None:
     for base in ("ConfigurationInventory", "FullInventory", "SummaryInventory"):
         assert report(bench, base)
     assert "error" in bench.csms("GetBaseReport", {"requestId": 1, "reportBase": "Gossip"})

@@ -9,9 +9,8 @@ from typing import Any
 
 import pytest
 
-from ocppd.blocks import handlers, not_built
+from ocppd.blocks import handlers
 from ocppd.core.description import Connector, Evse, Hardware
-from ocppd.core.on import Handlers
 from ocppd.core.variables import Model, Variable
 from tests.bench import Bench
 from tests.blocks.device_model import get, item, report, value_of
@@ -155,16 +154,7 @@ ROWS = list(
 
 # Why a row of the standard is no variable here. A component stands for all of its variables.
 LEFT_OUT = {
-    "AlignedDataCtrlr.SendDuringIdle": "clock-aligned values come later",
-    "AlignedDataCtrlr.SignReadings": "clock-aligned values come later",
-    "AuthCacheCtrlr.DisablePostAuthorize": "the cache comes later",
-    "AuthCacheCtrlr.LifeTime": "the cache comes later",
-    "AuthCacheCtrlr.Policy": "the cache comes later",
-    "AuthCacheCtrlr.Storage": "the cache comes later",
-    "AuthCtrlr.AdditionalInfoItemsPerMessage": "additionalInfo is not supported: its absence says so",
-    "AuthCtrlr.MasterPassGroupId": "the master pass comes later",
     "CHAdeMOCtrlr": "what is said over a CHAdeMO plug is not simulated",
-    "ChargingStation.AllowNewSessionsPendingFirmwareUpdate": "firmware updates come later",
     "ClockCtrlr.NtpServerUri": "the station has no NTP client",
     "ClockCtrlr.NtpSource": "the station has no NTP client",
     "ClockCtrlr.TimeZone": "not to be had together with TimeOffset",
@@ -172,54 +162,26 @@ LEFT_OUT = {
     "Controller.MaxMsgElements": "ItemsPerMessage tells it for each message",
     "CustomizationCtrlr.CustomImplementationEnabled": "there is no vendor's extension",
     "DeviceDataCtrlr.ValueSize": "the alternative to two others; obeyed where the configuration defines it",
-    "DisplayMessageCtrlr.DisplayMessages": "display messages come later",
-    "DisplayMessageCtrlr.PersonalMessageSize": "display messages come later",
-    "DisplayMessageCtrlr.SupportedFormats": "display messages come later",
-    "DisplayMessageCtrlr.SupportedPriorities": "display messages come later",
     "DistributionPanel": "hardware that is not simulated; the configuration may define it",
     "EVSE.EvseId": "the older name of ISO15118EvseId",
-    "ISO15118Ctrlr.CentralContractValidationAllowed": "ISO 15118 charging comes later",
-    "ISO15118Ctrlr.ContractValidationOffline": "ISO 15118 charging comes later",
     "ISO15118Ctrlr.RequestMeteringReceipt": "ISO 15118 charging comes later",
-    "ISO15118Ctrlr.MaxScheduleEntries": "ISO 15118 charging comes later",
     "ISO15118Ctrlr.RequestedEnergyTransferMode": "ISO 15118 charging comes later",
     "EVSE.ISO15118EvseId": "ISO 15118 comes later",
     "EVSE.Temperature": "hardware that is not simulated; the configuration may define it",
     "FiscalMetering.EnergyExport": "no car gives energy back",
     "FiscalMetering.EnergyExportRegister": "no car gives energy back",
-    "LocalAuthListCtrlr.BytesPerMessage": "the local list comes later",
-    "LocalAuthListCtrlr.DisablePostAuthorize": "the local list comes later",
-    "LocalAuthListCtrlr.Entries": "the local list comes later",
-    "LocalAuthListCtrlr.ItemsPerMessage": "the local list comes later",
-    "LocalAuthListCtrlr.Storage": "the local list comes later",
-    "LocalAuthListCtrlr.SupportsExpiryDateTime": "the local list comes later",
     "LocalEnergyStorage": "hardware that is not simulated; the configuration may define it",
     "MonitoringCtrlr.MonitoringBase": "the older name of ActiveMonitoringBase",
     "MonitoringCtrlr.MonitoringLevel": "the older name of ActiveMonitoringLevel",
     "OCPPCommCtrlr.FieldLength": "no field is longer than in the standard",
-    "SmartChargingCtrlr.ACPhaseSwitchingSupported": "smart charging comes later",
-    "SmartChargingCtrlr.Entries": "smart charging comes later",
-    "SmartChargingCtrlr.ExternalControlSignalsEnabled": "smart charging comes later",
-    "SmartChargingCtrlr.LimitChangeSignificance": "smart charging comes later",
-    "SmartChargingCtrlr.NotifyChargingLimitWithSchedules": "smart charging comes later",
-    "SmartChargingCtrlr.PeriodsPerSchedule": "smart charging comes later",
-    "SmartChargingCtrlr.Phases3to1": "smart charging comes later",
-    "SmartChargingCtrlr.ProfileStackLevel": "smart charging comes later",
-    "SmartChargingCtrlr.RateUnit": "smart charging comes later",
-    "TariffCostCtrlr.Currency": "tariffs come later",
-    "TariffCostCtrlr.TariffFallbackMessage": "tariffs come later",
-    "TariffCostCtrlr.TotalCostFallbackMessage": "tariffs come later",
     "TokenReader.Token": "the last card that was read is a customer's: it is told where it charges alone",
     "TokenReader.TokenType": "as the token",
-    "TxCtrlr.MaxEnergyOnInvalidId": "a token that is refused gets no energy",
     # Of the way to the CSMS and of certificates.
 }
-# What is ReadOnly here, and ReadWrite in the standard; what is not built yet is so anyway.
+# What is ReadOnly here, and ReadWrite in the standard.
 READ_ONLY = {
-    "ISO15118Ctrlr.PnCEnabled": "no car is authorized by its contract here yet",
     "SampledDataCtrlr.RegisterValuesWithoutPhases": "the meter has one register, for all phases",
 }
-NOT_BUILT = {(it.component, it.name) for it in Handlers.collect([not_built]).variables.values()}
 
 
 def spelled(row: dict[str, str]) -> str:
@@ -244,7 +206,7 @@ def test_TC_B_53_B07_FR_08_a_variable_of_the_standard_is_as_that_says_or_left_ou
         assert LEFT_OUT.get(spelled(row)) or LEFT_OUT.get(row["component"])
         return
     mutabilities = row["mutability"].split("/")
-    if spelled(row) in READ_ONLY or (row["component"], row["variable"]) in NOT_BUILT:
+    if spelled(row) in READ_ONLY:
         mutabilities = ["ReadOnly"]
     for variable in found:
         assert variable.data_type == row["type"]
@@ -258,12 +220,3 @@ def test_what_is_left_out_is_left_out() -> None:
     """Take it off the list once it is built."""
     there = {name for row in ROWS if variables(row) for name in (spelled(row), row["component"])}
     assert there & LEFT_OUT.keys() == set()
-
-
-def test_what_is_not_built_is_neither_available_nor_to_be_set(new_bench: NewBench) -> None:
-    found = Handlers.collect([not_built]).variables.values()
-    assert {it.mutability for it in found} == {"ReadOnly"}
-    assert {it.default for it in found} <= {"false", "0", ""}
-    bench = new_bench(EVERYTHING)
-    assert value_of(bench, "LocalAuthListCtrlr", "Available") == "false"
-    assert value_of(bench, "SmartChargingCtrlr", "Enabled") == "false"

@@ -280,7 +280,7 @@ def test_B10_FR_02_a_slot_without_a_profile_is_rejected(station: Bench, slots: s
     assert failing(station, 2) == [FIRST, FIRST]
 
 
-def test_B10_FR_04_FR_06_TC_B_45_after_a_reset_the_first_slot_is_used(station: Bench) -> None:
+def test_B10_FR_04_B10_FR_06_TC_B_45_after_a_reset_the_first_slot_is_used(station: Bench) -> None:
     migrate(station)
     station.forget()
     assert station.csms("Reset", {"type": "OnIdle"}) == {"status": "Accepted"}
@@ -353,7 +353,7 @@ def test_B10_FR_03_a_connection_in_between_makes_the_attempts_count_anew(new_ben
     assert failing(bench, 3) == [SECOND, SECOND, FIRST]
 
 
-def test_B10_FR_07_FR_08_FR_09_TC_B_49_when_all_have_failed_the_last_that_worked_comes_first(
+def test_B10_FR_07_B10_FR_08_B10_FR_09_TC_B_49_when_all_have_failed_the_last_that_worked_comes_first(
     station: Bench,
 ) -> None:
     assert set_profile(station, 3, THIRD) == "Accepted"
@@ -492,7 +492,9 @@ def test_A05_FR_03_TC_A_21_without_a_certificate_of_its_own_no_profile_3(station
 
 
 @pytest.mark.parametrize("number", [2, 3])
-def test_A05_FR_02_FR_03_nor_with_certificates_that_have_expired(new_bench: NewBench, number: int) -> None:
+def test_A05_FR_02_A05_FR_03_nor_with_certificates_that_have_expired(
+    new_bench: NewBench, number: int
+) -> None:
     bench = new_bench(csms=csms(1, BOTH))
     assert set_profile(bench, 2, level=number) == "Accepted"
     bench.clock.now = 40_000_000_000.0  # in the year 3237
@@ -520,7 +522,7 @@ def test_A05_FR_04_without_a_password_no_basic_authentication(new_bench: NewBenc
 
 
 @pytest.mark.parametrize("before", [1, 2])
-def test_A05_FR_04_FR_05_FR_06_TC_A_19_a_higher_profile_is_there_to_stay(
+def test_A05_FR_04_A05_FR_05_A05_FR_06_TC_A_19_a_higher_profile_is_there_to_stay(
     new_bench: NewBench, before: int
 ) -> None:
     bench = station_with(new_bench, level=before, tls=BOTH)
@@ -625,6 +627,16 @@ def test_A00_FR_005_the_configuration_may_lower_what_OCPP_may_not(station: Bench
     assert (level(station), place(station)) == ("0", "ws://one.test")
 
 
+def test_A00_FR_004_before_the_first_connection_the_station_has_its_security_profile(
+    new_bench: NewBench,
+) -> None:
+    for number, shown in enumerate([(None, None), (PASSWORD, None), (PASSWORD, None), (None, BOTH.chain)]):
+        bench = new_bench(csms=csms(number, BOTH), boot=False)
+        endpoint = bench.endpoint()
+        assert (endpoint.password, endpoint.trust.chain) == shown
+        assert bench.state.csms.connected is False
+
+
 def test_A00_FR_001_the_security_profile_is_the_one_of_the_connection(new_bench: NewBench) -> None:
     for number in range(4):
         assert level(new_bench(csms=csms(number, BOTH))) == str(number)
@@ -639,7 +651,7 @@ def set_password(bench: Bench, password: str) -> str:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_A01_FR_01_FR_02_TC_A_09_a_new_password_makes_the_station_connect_anew(
+def test_A01_FR_01_TC_A_09_a_new_password_makes_the_station_connect_anew(
     new_bench: NewBench, number: int
 ) -> None:
     bench = new_bench(csms=csms(number))
@@ -661,8 +673,16 @@ def test_A01_TC_A_10_a_refused_password_changes_nothing(station: Bench, password
     assert (station.orders, station.endpoint().password) == ([], PASSWORD)
 
 
+def test_A01_FR_11_the_change_of_the_password_is_in_the_security_log(station: Bench) -> None:
+    set_password(station, NEW_PASSWORD)
+    entry = station.state.security_log[-1]
+    assert (entry.type, entry.info) == ("ReconfigurationOfSecurityParameters", "BasicAuthPassword")
+
+
 @pytest.mark.parametrize("password", ["x" * 16, "x" * 64, "pässwörter sind €€"])
-def test_A00_FR_205_a_password_has_16_to_64_characters_of_any_kind(station: Bench, password: str) -> None:
+def test_A00_FR_205_A00_FR_304_a_password_has_16_to_64_characters_of_any_kind(
+    station: Bench, password: str
+) -> None:
     assert set_password(station, password) == "Accepted"
 
 

@@ -1,9 +1,8 @@
-"""B. Provisioning: boot and resets."""
+"""B. Provisioning: boot."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
@@ -39,18 +38,6 @@ def orders(bench: Bench) -> list[str]:
     return [order.kind for order in bench.orders if order.kind != "ping"]
 
 
-def reboot(bench: Bench) -> None:
-    """Let a reset that has begun come to its end, up to the boot."""
-    bench.advance(1)
-    assert orders(bench) == ["close"]
-    assert not bench.wanted
-    bench.drop()
-    bench.advance(5)
-    assert bench.wanted
-    bench.connect()
-    bench.settle()
-
-
 # B01: cold boot
 
 
@@ -79,6 +66,42 @@ def test_B01_FR_03_what_is_not_known_is_left_out(new_bench: NewBench) -> None:
     assert "firmwareVersion" not in bench.sent("BootNotification")[0]["chargingStation"]
 
 
+def charging(new_bench: NewBench, hardware: Hardware = QUIET) -> Bench:
+    bench = new_bench(hardware)
+    bench.do("plug-in", evse=1, connector=1)
+    bench.do("authorize", evse=1, id_token="04A2B3C4")
+    bench.forget()
+    return bench
+
+
+BOOTS: dict[str, Callable[[Bench], object]] = {
+    "PowerUp": lambda bench: (bench.do("power", "OFF"), bench.do("power", "ON")),
+    "RemoteReset": lambda bench: bench.csms("Reset", {"type": "Immediate"}),
+    "LocalReset": lambda bench: bench.do("reset"),
+}
+
+
+@pytest.mark.parametrize("reason", BOOTS)
+def test_B01_FR_03_B01_FR_09_each_boot_is_told_with_its_reason(bench: Bench, reason: str) -> None:
+    BOOTS[reason](bench)
+    bench.advance(1)
+    bench.drop()
+    bench.reconnect(after=5)
+    assert [it["reason"] for it in bench.sent("BootNotification")] == [reason]
+
+
+@pytest.mark.parametrize("place", [{}, {"id": 1}, {"id": 1, "connectorId": 1}])
+def test_B01_FR_07_what_is_Unavailable_stays_so_over_a_power_cut(bench: Bench, place: Json) -> None:
+    request = {"operationalStatus": "Inoperative"} | ({"evse": place} if place else {})
+    assert bench.csms("ChangeAvailability", request) == {"status": "Accepted"}
+    bench.do("power", "OFF")
+    bench.drop()
+    bench.do("power", "ON")
+    bench.forget()
+    bench.reconnect()
+    assert [it["connectorStatus"] for it in bench.sent("StatusNotification")] == ["Unavailable"]
+
+
 def test_B01_FR_08_nothing_is_sent_before_the_acceptance(new_bench: NewBench) -> None:
     bench = new_bench(boot=False)
     bench.silent.add("BootNotification")
@@ -89,7 +112,7 @@ def test_B01_FR_08_nothing_is_sent_before_the_acceptance(new_bench: NewBench) ->
     assert actions(bench) == ["BootNotification"]
 
 
-def test_TC_B_01_accepted_all_statuses_then_the_security_event(new_bench: NewBench) -> None:
+def test_TC_B_01_B01_FR_05_accepted_all_statuses_then_the_security_event(new_bench: NewBench) -> None:
     bench = new_bench(TWO_EVSES, boot=False)
     bench.connect()
     bench.settle()
@@ -237,6 +260,35 @@ def test_B02_FR_02_B03_FR_02_nothing_of_the_stations_own_is_sent(new_bench: NewB
     assert bench.sent() == []
 
 
+def test_B02_FR_06_the_connection_stays_while_pending(new_bench: NewBench) -> None:
+    bench = booting(new_bench, "Pending", 600)
+    for _ in range(4):
+        bench.advance(600)
+        assert bench.wanted
+    assert orders(bench) == []
+    assert len(bench.sent("BootNotification")) == 4
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_B03_FR_01_TxBeforeAcceptedEnabled_allows_transactions_of_a_rejected_station(
+    new_bench: NewBench, allowed: bool
+) -> None:
+    before = {"TxCtrlr__TxBeforeAcceptedEnabled": str(allowed).lower()}
+    bench = charging(new_bench, with_presets(QUIET, AuthCacheCtrlr__Enabled="true", **before))
+    bench.do("unplug")
+    bench.answers["BootNotification"] = says("Rejected", 600)
+    bench.do("power", "OFF")
+    bench.drop()
+    bench.do("power", "ON")
+    bench.reconnect()
+    bench.forget()
+    bench.do("plug-in")
+    bench.do("authorize", "04A2B3C4")  # which is in the cache
+    (evse,) = bench.state.evses
+    assert (evse.transaction is not None and evse.authorization is not None) is allowed
+    assert bench.sent() == []
+
+
 def test_what_happened_while_pending_is_told_once_accepted(new_bench: NewBench) -> None:
     bench = booting(new_bench, "Pending", 60)
     bench.do("plug-in")
@@ -252,7 +304,7 @@ def test_what_happened_while_pending_is_told_once_accepted(new_bench: NewBench) 
     assert sent[1][1]["connectorStatus"] == "Occupied"
 
 
-def test_TC_B_02_pending_variables_and_reports_are_served(new_bench: NewBench) -> None:
+def test_TC_B_02_B02_FR_01_pending_variables_and_reports_are_served(new_bench: NewBench) -> None:
     bench = booting(new_bench, "Pending")
     assert put(bench, item("OCPPCommCtrlr", "OfflineThreshold", "5"))[0]["attributeStatus"] == "Accepted"
     assert value_of(bench, "OCPPCommCtrlr", "OfflineThreshold") == "5"
@@ -394,151 +446,3 @@ def test_B04_a_reconnect_needs_no_boot_and_tells_statuses_before_old_events(benc
     bench.do("plug-in")
     bench.reconnect(after=5)
     assert actions(bench) == ["StatusNotification", "TransactionEvent"]
-
-
-# B11: Reset without a transaction
-
-
-@pytest.mark.parametrize("kind", ["Immediate", "OnIdle"])
-def test_TC_B_20_B11_FR_01_an_idle_station_reboots(bench: Bench, kind: str) -> None:
-    assert bench.csms("Reset", {"type": kind}) == {"status": "Accepted"}
-    reboot(bench)
-    sent = bench.sent()
-    assert sent[0] == ("BootNotification", sent[0][1] | {"reason": "RemoteReset"})
-    assert sent[1][1]["connectorStatus"] == "Available"
-    assert sent[2][1]["type"] == "ResetOrReboot"
-
-
-def test_B11_nothing_happens_while_it_reboots(bench: Bench) -> None:
-    bench.csms("Reset", {"type": "Immediate"})
-    bench.advance(1)
-    seen = len(bench.frames)
-    bench.receive([2, "m1", "Reset", {"type": "Immediate"}])
-    bench.do("plug-in")
-    assert bench.frames[seen:] == []
-    answer = bench.do("heartbeat")
-    assert answer is not None
-    assert answer.error is not None
-    assert answer.error.code == "invalid_state"
-
-
-@pytest.mark.parametrize("evse_id", [1, 2, 99])
-@pytest.mark.parametrize("kind", ["Immediate", "OnIdle"])
-def test_TC_B_28_B11_FR_09_a_single_EVSE_cannot_be_reset(bench: Bench, kind: str, evse_id: int) -> None:
-    assert bench.csms("Reset", {"type": kind, "evseId": evse_id})["status"] == "Rejected"
-    bench.advance(10)
-    assert orders(bench) == []
-
-
-@pytest.mark.parametrize("place", [{}, {"id": 1}, {"id": 1, "connectorId": 1}])
-def test_TC_B_23_B11_FR_02_what_is_Unavailable_stays_so(bench: Bench, place: Json) -> None:
-    request = {"operationalStatus": "Inoperative"} | ({"evse": place} if place else {})
-    bench.csms("ChangeAvailability", request)
-    bench.csms("Reset", {"type": "Immediate"})
-    bench.sent()
-    reboot(bench)
-    assert bench.sent("StatusNotification")[0]["connectorStatus"] == "Unavailable"
-
-
-def test_the_reset_button_gives_LocalReset(bench: Bench) -> None:
-    answer = bench.do("reset", "OnIdle")
-    assert answer is not None
-    assert answer.done is not None
-    assert answer.done.result == {"status": "Accepted"}
-    reboot(bench)
-    assert bench.sent("BootNotification")[0]["reason"] == "LocalReset"
-
-
-def test_the_reset_button_knows_two_kinds(bench: Bench) -> None:
-    answer = bench.do("reset", "Perhaps")
-    assert answer is not None
-    assert answer.error is not None
-    assert answer.error.code == "invalid_argument"
-
-
-# B12: Reset with a transaction
-
-
-def charging(new_bench: NewBench, hardware: Hardware = QUIET) -> Bench:
-    bench = new_bench(hardware)
-    bench.do("plug-in", evse=1, connector=1)
-    bench.do("authorize", evse=1, id_token="04A2B3C4")
-    bench.forget()
-    return bench
-
-
-def test_TC_B_22_B12_FR_04_Immediate_ends_the_transaction_first(new_bench: NewBench) -> None:
-    bench = charging(new_bench)
-    assert bench.csms("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
-    (ended,) = bench.tx()
-    assert (ended["eventType"], ended["triggerReason"]) == ("Ended", "ResetCommand")
-    assert ended["transactionInfo"]["stoppedReason"] == "ImmediateReset"
-    assert ended["transactionInfo"]["chargingState"] == "EVConnected"
-    assert "idToken" not in ended
-    reboot(bench)
-    sent = bench.sent()
-    assert sent[0][1]["reason"] == "RemoteReset"
-    assert sent[1][1]["connectorStatus"] == "Occupied"
-
-
-def test_B12_FR_05_an_Ended_without_an_answer_is_sent_again_after_the_boot(new_bench: NewBench) -> None:
-    bench = charging(new_bench)
-    bench.silent.add("TransactionEvent")
-    bench.csms("Reset", {"type": "Immediate"})
-    (ended,) = bench.tx()
-    bench.advance(9)
-    assert orders(bench) == []  # it waits a while for the answer
-    bench.advance(1)
-    bench.drop()
-    bench.silent.clear()
-    bench.advance(5)
-    bench.connect()
-    bench.settle()
-    again = bench.tx()[0]
-    assert again == ended | {"offline": True}
-
-
-def test_TC_B_21_B12_FR_01_FR_03_OnIdle_waits_for_the_end_of_the_transaction(new_bench: NewBench) -> None:
-    bench = charging(new_bench)
-    assert bench.csms("Reset", {"type": "OnIdle"}) == {"status": "Scheduled"}
-    bench.advance(60)
-    assert orders(bench) == []
-    bench.do("authorize", "04A2B3C4")
-    bench.do("unplug")
-    bench.forget()
-    reboot(bench)
-    assert bench.sent("BootNotification")[0]["reason"] == "ScheduledReset"
-
-
-def test_TC_B_41_OnIdle_waits_for_the_last_of_several_transactions(new_bench: NewBench) -> None:
-    bench = charging(new_bench, replace(TWO_EVSES, presets=QUIET.presets))
-    bench.do("plug-in", evse=2, connector=2)
-    bench.csms("Reset", {"type": "OnIdle"})
-    bench.do("unplug", evse=1, connector=1)
-    bench.advance(30)
-    assert orders(bench) == []
-    bench.do("unplug", evse=2, connector=2)
-    bench.advance(1)
-    assert orders(bench) == ["close"]
-
-
-def test_Immediate_after_a_scheduled_reset_comes_at_once(new_bench: NewBench) -> None:
-    bench = charging(new_bench)
-    bench.csms("Reset", {"type": "OnIdle"})
-    assert bench.csms("Reset", {"type": "Immediate"}) == {"status": "Accepted"}
-    reboot(bench)
-    assert bench.sent("BootNotification")[0]["reason"] == "RemoteReset"
-
-
-def test_a_power_cut_makes_a_scheduled_reset_needless(new_bench: NewBench) -> None:
-    bench = charging(new_bench)
-    bench.csms("Reset", {"type": "OnIdle"})
-    bench.do("power", "OFF")
-    bench.drop()
-    bench.do("power", "ON")
-    bench.connect()
-    bench.settle()
-    bench.do("unplug")
-    bench.forget()
-    bench.advance(30)
-    assert orders(bench) == []

@@ -1,4 +1,4 @@
-"""F: what the CSMS starts, stops, unlocks and triggers, and what it is answered."""
+"""F: what the CSMS stops, unlocks and triggers, and what it is answered (F03 to F06)."""
 
 from __future__ import annotations
 
@@ -56,202 +56,6 @@ def frames_from(bench: Bench, seen: int) -> list[str]:
     return ["answer" if frame[0] == 3 else frame[2] for frame in bench.frames[seen:]]
 
 
-# RequestStartTransaction (F01, F02)
-
-
-def test_F01_FR_13_an_unauthorized_transaction_is_named_in_the_answer(bench: Bench) -> None:
-    bench.do("plug-in")
-    assert start(bench) == {"status": "Accepted", "transactionId": transaction(bench)}
-
-
-def test_F02_without_a_transaction_the_answer_names_none(bench: Bench) -> None:
-    assert start(bench) == {"status": "Accepted"}
-
-
-def test_F01_FR_19_the_next_event_tells_of_the_remote_start(bench: Bench) -> None:
-    bench.do("plug-in")
-    bench.forget()
-    start(bench)
-    first, then = bench.tx()
-    assert (first["eventType"], first["triggerReason"]) == ("Updated", "RemoteStart")
-    assert (first["transactionInfo"]["remoteStartId"], first["idToken"]) == (7, ID_TOKEN)
-    assert "remoteStartId" not in then["transactionInfo"]
-    assert "idToken" not in then
-
-
-@pytest.mark.parametrize(
-    ("start_point", "before", "after"),
-    [
-        ("Authorized", ["Started RemoteStart Idle"], ["Updated CablePluggedIn EVConnected"]),
-        ("EVConnected", [], ["Started RemoteStart EVConnected"]),
-        ("PowerPathClosed", [], ["Started RemoteStart EVConnected"]),
-        ("EnergyTransfer", [], ["Started RemoteStart Charging"]),
-    ],
-)
-def test_F02_FR_21_whichever_event_comes_next(
-    bench: Bench, start_point: str, before: list[str], after: list[str]
-) -> None:
-    points(bench, start_point, "EVConnected")
-    start(bench)
-    assert bench.story() == before
-    bench.do("plug-in")
-    assert bench.story()[:1] == after
-
-
-@pytest.mark.parametrize("asks", [True, False])
-def test_TC_F_02_TC_F_03_AuthorizeRemoteStart_decides_whether_the_token_is_asked_for(
-    bench: Bench, *, asks: bool
-) -> None:
-    bench.set("AuthCtrlr.AuthorizeRemoteStart", asks)
-    seen = len(bench.frames)
-    start(bench)
-    expected = ["answer", *["Authorize"] * asks, "TransactionEvent"]
-    assert frames_from(bench, seen) == expected
-    assert bench.tx()[0]["transactionInfo"]["remoteStartId"] == 7
-
-
-@pytest.mark.parametrize("kind", ["Central", "NoAuthorization"])
-def test_C03_FR_01_some_types_are_never_asked_for(bench: Bench, kind: str) -> None:
-    bench.set("AuthCtrlr.AuthorizeRemoteStart", True)
-    start(bench, idToken={"idToken": "" if kind == "NoAuthorization" else "x", "type": kind})
-    assert bench.sent("Authorize") == []
-    assert bench.state.evses[0].authorization is not None
-
-
-def test_F01_FR_01_a_token_that_is_refused_starts_nothing(bench: Bench) -> None:
-    bench.set("AuthCtrlr.AuthorizeRemoteStart", True)
-    bench.answers["Authorize"] = {"idTokenInfo": {"status": "Blocked"}}
-    assert start(bench) == {"status": "Accepted"}
-    assert bench.tx() == []
-    assert bench.state.evses[0].authorization is None
-
-
-def test_F01_a_remote_start_never_stops_even_within_one_group(bench: Bench) -> None:
-    bench.set("AuthCtrlr.AuthorizeRemoteStart", True)
-    bench.answers["Authorize"] = {
-        "idTokenInfo": {"status": "Accepted", "groupIdToken": {"idToken": "G", "type": "Central"}}
-    }
-    bench.silent.add("Authorize")
-    assert [start(bench, start_id=number)["status"] for number in (1, 2)] == ["Accepted"] * 2
-    bench.silent.clear()
-    first = next(frame[1] for frame in bench.frames if frame[2] == "Authorize")
-    bench.receive([3, first, bench.answers["Authorize"]])
-    bench.settle()
-    assert bench.story() == ["Started RemoteStart Idle"]
-
-
-def test_F02_the_group_of_a_remote_start_may_stop(bench: Bench) -> None:
-    start(bench, groupIdToken={"idToken": "FLEET", "type": "Central"})
-    bench.do("plug-in")
-    bench.answers["Authorize"] = {
-        "idTokenInfo": {"status": "Accepted", "groupIdToken": {"idToken": "FLEET", "type": "Central"}}
-    }
-    bench.forget()
-    bench.do("authorize", "OTHER")
-    assert bench.story() == ["Updated StopAuthorized EVConnected"]
-
-
-def test_F01_FR_20_without_an_EVSE_one_with_a_waiting_car_is_taken(new_bench: NewBench) -> None:
-    bench = new_bench(TWO)
-    bench.do("plug-in", evse=2)
-    assert start(bench, None)["transactionId"] == transaction(bench, 2)
-
-
-def test_F01_FR_20_without_a_car_the_first_free_EVSE_is_taken(new_bench: NewBench) -> None:
-    bench = new_bench(TWO)
-    bench.do("fault", evse=1, code="GroundFault")
-    start(bench, None)
-    assert [evse.authorization is not None for evse in bench.state.evses] == [False, True]
-
-
-def test_F01_FR_07_without_an_EVSE_to_take_it_is_rejected(new_bench: NewBench) -> None:
-    bench = new_bench(TWO)
-    for evse in (1, 2):
-        start(bench, evse)
-    assert reason(start(bench, None)) == "TxInProgress"
-
-
-def test_F01_FR_23_a_faulted_EVSE_is_rejected(bench: Bench) -> None:
-    bench.do("fault", "GroundFault")
-    assert reason(start(bench)) == "Unspecified"
-
-
-def test_F01_FR_23_an_unavailable_EVSE_is_rejected(bench: Bench) -> None:
-    bench.do("operative", "OFF")
-    bench.forget()
-    assert reason(start(bench)) == "Unspecified"
-    assert bench.sent() == []
-
-
-def test_F01_FR_24_an_authorized_EVSE_is_rejected(bench: Bench) -> None:
-    bench.do("authorize", "AAAA")
-    assert reason(start(bench)) == "TxInProgress"
-
-
-def test_C01_FR_23_a_stopped_transaction_that_is_still_open_is_rejected(bench: Bench) -> None:
-    bench.do("plug-in")
-    for _ in range(2):
-        bench.do("authorize", "AAAA")
-    assert reason(start(bench)) == "Unspecified"
-
-
-@pytest.mark.parametrize("evse", [2, 99, -1])
-def test_F01_an_unknown_EVSE_is_rejected(bench: Bench, evse: int) -> None:
-    assert reason(start(bench, evse)) == "UnknownEvse"
-
-
-def test_B02_FR_05_a_station_that_is_not_accepted_rejects(new_bench: NewBench) -> None:
-    bench = new_bench(boot=False)
-    answer = {"currentTime": "2025-01-01T10:00:00Z", "interval": 60, "status": "Pending"}
-    bench.answers["BootNotification"] = answer
-    bench.connect()
-    bench.settle()
-    assert reason(start(bench)) == "CSNotAccepted"
-
-
-def test_B02_FR_05_a_station_that_is_pending_again_does_not_stop_either(bench: Bench) -> None:
-    bench.do("plug-in")
-    bench.do("authorize", "AAAA")
-    pending = {"currentTime": "2025-01-01T10:00:00Z", "interval": 60, "status": "Pending"}
-    bench.answers["BootNotification"] = pending
-    bench.do("boot")
-    assert reason(stop(bench, transaction(bench))) == "CSNotAccepted"
-
-
-def test_TC_F_04_nobody_plugs_in_after_a_remote_start(bench: Bench) -> None:
-    points(bench, "Authorized", "Authorized")
-    start(bench)
-    bench.advance(120)
-    assert bench.story()[-1] == "Ended EVConnectTimeout Idle"
-    assert start(bench, start_id=8) == {"status": "Accepted"}
-
-
-def test_F01_the_id_of_a_remote_start_that_lapsed_is_not_told(bench: Bench) -> None:
-    points(bench, "PowerPathClosed", "EVConnected")
-    start(bench)
-    bench.advance(120)
-    bench.do("plug-in")
-    bench.do("authorize", "AAAA")
-    assert all("remoteStartId" not in it["transactionInfo"] for it in bench.tx())
-
-
-def test_TC_K_38_without_smart_charging_a_profile_is_ignored(bench: Bench) -> None:
-    profile = {
-        "id": 1,
-        "stackLevel": 0,
-        "chargingProfilePurpose": "TxProfile",
-        "chargingProfileKind": "Relative",
-        "chargingSchedule": [
-            {
-                "id": 1,
-                "chargingRateUnit": "A",
-                "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}],
-            }
-        ],
-    }
-    assert start(bench, chargingProfile=profile) == {"status": "Accepted"}
-
-
 # RequestStopTransaction (F03, F04)
 
 
@@ -264,7 +68,7 @@ def test_TC_K_38_without_smart_charging_a_profile_is_ignored(bench: Bench) -> No
         ("ParkingBayOccupancy", ["Updated RemoteStop EVConnected"]),
     ],
 )
-def test_F03_FR_03_the_stop_point_decides_what_a_remote_stop_is(
+def test_TC_F_08_F03_FR_03_F03_FR_07_F03_FR_09_the_stop_point_decides_what_a_remote_stop_is(
     bench: Bench, stop_point: str, story: list[str]
 ) -> None:
     points(bench, "EVConnected", stop_point).do("plug-in")
@@ -279,7 +83,7 @@ def test_F03_FR_03_the_stop_point_decides_what_a_remote_stop_is(
     assert "idToken" not in event
 
 
-def test_F03_FR_02_the_end_after_a_remote_stop_is_remote(bench: Bench) -> None:
+def test_F03_FR_02_F04_FR_03_the_end_after_a_remote_stop_is_remote(bench: Bench) -> None:
     bench.do("plug-in")
     bench.do("authorize", "AAAA")
     stop(bench, transaction(bench))
@@ -287,7 +91,7 @@ def test_F03_FR_02_the_end_after_a_remote_stop_is_remote(bench: Bench) -> None:
     assert bench.tx()[-1]["transactionInfo"]["stoppedReason"] == "Remote"
 
 
-def test_F03_FR_08_an_unknown_transaction_is_rejected(bench: Bench) -> None:
+def test_TC_F_09_F03_FR_08_an_unknown_transaction_is_rejected(bench: Bench) -> None:
     bench.do("plug-in")
     bench.forget()
     assert reason(stop(bench, "nope")) == "TxNotFound"
@@ -310,6 +114,29 @@ def test_F03_the_right_one_of_two_transactions_is_stopped(new_bench: NewBench) -
     assert [evse.authorization is not None for evse in bench.state.evses] == [True, False]
 
 
+def test_F04_FR_02_a_remote_stop_ends_the_flow_and_lets_the_cable_go(new_bench: NewBench) -> None:
+    bench = new_bench(SOCKET)
+    bench.do("plug-in")
+    bench.do("authorize", "AAAA")
+    bench.advance(60)
+    assert bench.state.evses[0].connectors[0].locked
+    bench.forget()
+    stop(bench, transaction(bench))
+    assert bench.story() == ["Updated RemoteStop EVConnected"]
+    assert not bench.state.evses[0].connectors[0].locked
+    before = bench.state.evses[0].meter.energy_wh
+    bench.advance(60)
+    assert bench.state.evses[0].meter.energy_wh == before
+
+
+def test_F03_FR_07_a_transaction_that_nobody_is_authorized_for_is_stopped_too(bench: Bench) -> None:
+    bench.do("plug-in")
+    assert stop(bench, transaction(bench)) == {"status": "Accepted"}
+    assert bench.do("authorize", "AAAA").error is not None  # type: ignore[union-attr]
+    bench.do("unplug")
+    assert bench.tx()[-1]["transactionInfo"]["stoppedReason"] == "Remote"
+
+
 # UnlockConnector (F05)
 
 
@@ -319,7 +146,7 @@ def unlock(bench: Bench, evse: int = 1, connector: int = 1) -> str:
 
 
 @pytest.mark.parametrize(("evse", "connector"), [(1, 2), (2, 1), (0, 1), (1, 0), (-1, 1), (999, 999)])
-def test_F05_FR_03_an_unknown_connector(bench: Bench, evse: int, connector: int) -> None:
+def test_TC_F_10_F05_FR_03_an_unknown_connector(bench: Bench, evse: int, connector: int) -> None:
     assert unlock(bench, evse, connector) == "UnknownConnector"
 
 
@@ -333,7 +160,7 @@ def test_F05_FR_03_an_unknown_connector(bench: Bench, evse: int, connector: int)
         (["authorize"], "Unlocked", "Unlocked"),
     ],
 )
-def test_F05_the_table_of_UnlockConnector(
+def test_TC_F_05_TC_F_06_TC_F_07_F05_FR_01_F05_FR_04_F05_FR_06_the_table_of_UnlockConnector(
     new_bench: NewBench, commands: list[str], socket: str, cable: str
 ) -> None:
     seen = []
@@ -350,6 +177,17 @@ def test_F05_FR_02_an_authorized_cable_stays_locked(new_bench: NewBench) -> None
     bench.do("plug-in")
     bench.do("authorize")
     unlock(bench)
+    assert bench.state.evses[0].connectors[0].locked
+
+
+def test_F05_FR_02_the_other_connector_of_the_EVSE_is_none_of_its_business(new_bench: NewBench) -> None:
+    bench = new_bench(Hardware(evses=(Evse(connectors=(Connector("sType2"), Connector("sType2"))),)))
+    bench.do("plug-in", connector=1)
+    bench.do("authorize")
+    assert [unlock(bench, 1, connector) for connector in (1, 2)] == [
+        "OngoingAuthorizedTransaction",
+        "Unlocked",
+    ]
     assert bench.state.evses[0].connectors[0].locked
 
 
@@ -389,27 +227,54 @@ def test_F05_the_command_answers_as_the_CSMS_would_be(new_bench: NewBench) -> No
         ("TransactionEvent", "TransactionEvent"),
     ],
 )
-def test_F06_FR_04_the_answer_comes_before_the_message(bench: Bench, message: str, sent: str) -> None:
+def test_F06_FR_04_F06_FR_05_F06_FR_10_the_answer_comes_before_the_message(
+    bench: Bench, message: str, sent: str
+) -> None:
     bench.do("plug-in")
     seen = len(bench.frames)
     assert trigger(bench, message, 1, 1) == {"status": "Accepted"}
     assert frames_from(bench, seen) == ["answer", sent]
 
 
-@pytest.mark.parametrize(
-    "message",
-    [
-        "LogStatusNotification",
-        "FirmwareStatusNotification",
-        "PublishFirmwareStatusNotification",
-    ],
-)
-def test_F06_FR_08_what_is_not_built_is_not_implemented(bench: Bench, message: str) -> None:
-    assert trigger(bench, message) == {"status": "NotImplemented"}
+def test_F06_FR_08_what_the_station_never_sends_is_not_implemented(bench: Bench) -> None:
+    assert trigger(bench, "PublishFirmwareStatusNotification") == {"status": "NotImplemented"}
     assert bench.sent() == []
 
 
-def test_F06_FR_17_no_BootNotification_once_accepted(bench: Bench) -> None:
+def test_F06_FR_08_a_station_that_publishes_firmware_tells_of_it(new_bench: NewBench) -> None:
+    bench = new_bench(Hardware(publishes_firmware=True))
+    assert trigger(bench, "PublishFirmwareStatusNotification") == {"status": "Accepted"}
+    assert bench.sent("PublishFirmwareStatusNotification") == [{"status": "Idle"}]
+
+
+@pytest.mark.parametrize("place", [(), (1,), (99, 99)])
+def test_TC_F_15_TC_F_17_TC_F_18_F06_FR_03_F06_FR_15_F06_FR_16_without_a_log_or_firmware_it_is_Idle(
+    bench: Bench, place: tuple[int, ...]
+) -> None:
+    for message in ("LogStatusNotification", "FirmwareStatusNotification"):
+        seen = len(bench.frames)
+        assert trigger(bench, message, *place) == {"status": "Accepted"}
+        assert frames_from(bench, seen) == ["answer", message]
+        assert bench.sent(message) == [{"status": "Idle"}]
+
+
+def test_TC_F_16_F06_FR_14_a_log_that_is_uploaded(bench: Bench) -> None:
+    log = {"remoteLocation": "https://logs.example.com/"}
+    bench.csms("GetLog", {"logType": "DiagnosticsLog", "requestId": 5, "log": log})
+    bench.forget()
+    assert trigger(bench, "LogStatusNotification") == {"status": "Accepted"}
+    assert bench.sent("LogStatusNotification") == [{"status": "Uploading", "requestId": 5}]
+
+
+def test_TC_F_19_firmware_that_is_downloaded(bench: Bench) -> None:
+    firmware = {"location": "https://fw.example.com/a", "retrieveDateTime": "2025-01-01T08:00:00Z"}
+    bench.csms("UpdateFirmware", {"requestId": 6, "firmware": firmware})
+    bench.forget()
+    assert trigger(bench, "FirmwareStatusNotification") == {"status": "Accepted"}
+    assert bench.sent("FirmwareStatusNotification") == [{"status": "Downloading", "requestId": 6}]
+
+
+def test_TC_F_26_F06_FR_17_no_BootNotification_once_accepted(bench: Bench) -> None:
     assert trigger(bench, "BootNotification") == {"status": "Rejected"}
     assert bench.sent() == []
 
@@ -432,7 +297,9 @@ def test_F06_FR_12_a_status_needs_a_connector(bench: Bench, place: tuple[int, ..
 
 
 @pytest.mark.parametrize(("plugs", "status"), [(0, "Available"), (1, "Occupied")])
-def test_TC_F_23_TC_F_24_the_status_is_the_current_one(bench: Bench, plugs: int, status: str) -> None:
+def test_TC_F_23_TC_F_24_F06_FR_09_the_status_is_the_current_one(
+    bench: Bench, plugs: int, status: str
+) -> None:
     for _ in range(plugs):
         bench.do("plug-in")
     bench.forget()
@@ -441,7 +308,7 @@ def test_TC_F_23_TC_F_24_the_status_is_the_current_one(bench: Bench, plugs: int,
 
 
 @pytest.mark.parametrize(("evse", "told"), [(None, [1, 2]), (1, [1]), (2, [2]), (3, [])])
-def test_TC_F_11_TC_F_12_meter_values_of_one_EVSE_or_of_all(
+def test_TC_F_11_TC_F_12_F06_FR_06_F06_FR_11_meter_values_of_one_EVSE_or_of_all(
     new_bench: NewBench, evse: int | None, told: list[int]
 ) -> None:
     bench = new_bench(TWO)
@@ -461,7 +328,7 @@ def test_F06_FR_10_meter_values_of_nothing_are_rejected(bench: Bench, measurands
 
 
 @pytest.mark.parametrize(("evse", "told"), [(None, 2), (1, 1), (2, 1)])
-def test_TC_F_13_TC_F_14_the_transaction_of_one_EVSE_or_of_all(
+def test_TC_F_13_TC_F_14_F06_FR_07_F06_FR_11_the_transaction_of_one_EVSE_or_of_all(
     new_bench: NewBench, evse: int | None, told: int
 ) -> None:
     bench = new_bench(TWO)

@@ -10,6 +10,7 @@ import pytest
 from ocppd.core.description import Connector, Evse, Hardware
 from ocppd.core.faults import DEFECTS
 from ocppd.core.station import Answer
+from ocppd.core.times import format_time
 from tests.bench import Bench, Json, with_presets
 
 NewBench = Callable[..., Bench]
@@ -76,7 +77,7 @@ def reboot(bench: Bench) -> None:
 # Cables
 
 
-def test_TC_G_01_TC_G_02_G01_FR_03_FR_04_plug_in_and_unplug(bench: Bench) -> None:
+def test_TC_G_01_TC_G_02_G01_FR_01_G01_FR_03_G01_FR_04_plug_in_and_unplug(bench: Bench) -> None:
     assert done(bench.do("plug-in")) == (True, {})
     assert told(bench) == [(1, 1, "Occupied")]
     assert done(bench.do("unplug")) == (True, {})
@@ -204,7 +205,7 @@ def test_a_fault_has_names_of_old(bench: Bench, alias: str, code: str) -> None:
     assert done(bench.do("clear-fault", alias)) == (True, {})
 
 
-def test_TC_G_20_G05_FR_02_a_lock_failure_is_an_event_of_the_lock(bench: Bench) -> None:
+def test_G05_FR_02_a_lock_failure_is_an_event_of_the_lock(bench: Bench) -> None:
     bench.do("fault", "ConnectorLockFailure")
     (event,) = bench.sent("NotifyEvent")
     assert event["eventData"][0]["component"]["name"] == "ConnectorPlugRetentionLock"
@@ -376,7 +377,7 @@ def test_N07_FR_04_offline_a_fault_waits_if_it_is_severe_enough(
 # Heartbeat (G02)
 
 
-def test_G02_FR_02_a_heartbeat_comes_every_interval(bench: Bench) -> None:
+def test_G02_FR_01_G02_FR_02_a_heartbeat_comes_every_interval(bench: Bench) -> None:
     bench.advance(299)
     assert bench.sent() == []
     bench.advance(1)
@@ -467,7 +468,7 @@ LEVELS = [
 
 
 @pytest.mark.parametrize(("place", "below"), LEVELS, ids=["station", "evse", "connector"])
-def test_TC_G_03_to_TC_G_08_all_connectors_below_change(
+def test_TC_G_03_TC_G_04_TC_G_05_TC_G_06_TC_G_07_TC_G_08_G01_FR_07_G03_FR_04_G04_FR_05_all_below_change(
     two: Bench, place: tuple[int, ...], below: list[tuple[int, int]]
 ) -> None:
     assert change(two, "Inoperative", *place) == "Accepted"
@@ -478,7 +479,7 @@ def test_TC_G_03_to_TC_G_08_all_connectors_below_change(
 
 @pytest.mark.parametrize("place", [(), (2,), (2, 1)], ids=["station", "evse", "connector"])
 @pytest.mark.parametrize("status", ["Operative", "Inoperative"])
-def test_TC_G_09_to_TC_G_16_what_is_so_already_is_accepted(
+def test_TC_G_09_TC_G_10_TC_G_12_TC_G_13_TC_G_15_TC_G_16_G03_FR_03_G04_FR_04_what_is_so_is_accepted(
     two: Bench, place: tuple[int, ...], status: str
 ) -> None:
     change(two, status, *place)
@@ -488,18 +489,20 @@ def test_TC_G_09_to_TC_G_16_what_is_so_already_is_accepted(
 
 
 @pytest.mark.parametrize("place", [(3,), (1, 2), (2, 3), (-1,), (1, 0), (1, -1)])
-def test_G03_an_unknown_place_is_rejected(two: Bench, place: tuple[int, ...]) -> None:
+def test_G03_FR_02_G04_FR_03_an_unknown_place_is_rejected(two: Bench, place: tuple[int, ...]) -> None:
     assert change(two, "Inoperative", *place) == "Rejected"
     assert told(two) == []
 
 
-def test_evse_0_is_the_station(two: Bench) -> None:
+def test_G04_FR_01_evse_0_is_the_station(two: Bench) -> None:
     assert change(two, "Inoperative", 0) == "Accepted"
     assert len(told(two)) == 3
 
 
 @pytest.mark.parametrize("place", [(), (2,), (2, 1)], ids=["station", "evse", "connector"])
-def test_TC_G_11_TC_G_14_TC_G_17_in_a_transaction_it_is_scheduled(two: Bench, place: tuple[int, ...]) -> None:
+def test_TC_G_11_TC_G_14_TC_G_17_G01_FR_05_G03_FR_05_G04_FR_06_in_a_transaction_it_is_scheduled(
+    two: Bench, place: tuple[int, ...]
+) -> None:
     two.do("plug-in", evse=2, connector=1)
     two.forget()
     assert change(two, "Inoperative", *place) == "Scheduled"
@@ -549,7 +552,7 @@ def test_G03_FR_07_G04_FR_08_each_level_keeps_its_own_setting(two: Bench) -> Non
     assert told(two) == [(2, 1, "Available")]
 
 
-def test_G03_FR_04_a_faulted_connector_stays_Faulted(two: Bench) -> None:
+def test_G03_FR_06_G04_FR_07_a_faulted_connector_stays_Faulted(two: Bench) -> None:
     two.do("fault", evse=2, connector=1, code="GroundFault")
     two.forget()
     change(two, "Inoperative", 2)
@@ -573,15 +576,21 @@ def test_a_cable_in_an_Inoperative_connector_counts_when_it_is_Operative_again(t
 
 
 @pytest.mark.parametrize(("place", "below"), LEVELS, ids=["station", "evse", "connector"])
-def test_TC_G_18_TC_G_19_TC_G_21_G01_FR_02_the_setting_outlasts_a_reboot(
+def test_TC_G_18_TC_G_19_TC_G_21_G01_FR_02_G03_FR_08_G04_FR_09_the_setting_outlasts_a_reboot(
     two: Bench, place: tuple[int, ...], below: list[tuple[int, int]]
 ) -> None:
     change(two, "Inoperative", *place)
     reboot(two)
     assert [one[:2] for one in told(two) if one[2] == "Unavailable"] == below
+    two.do("power", "OFF")
+    two.drop()
+    two.do("power", "ON")
+    two.forget()
+    two.reconnect()
+    assert [one[:2] for one in told(two) if one[2] == "Unavailable"] == below
 
 
-def test_ChangeAvailability_answers_before_the_statuses(two: Bench) -> None:
+def test_G03_FR_01_G04_FR_02_ChangeAvailability_answers_before_the_statuses(two: Bench) -> None:
     seen = len(two.frames)
     change(two, "Inoperative")
     assert [frame[0] for frame in two.frames[seen:]][:2] == [3, 2]
@@ -606,6 +615,83 @@ def test_the_command_operative_does_the_same(two: Bench, where: Json, below: lis
 def test_the_command_operative_may_be_scheduled(bench: Bench) -> None:
     bench.do("plug-in")
     assert done(bench.do("operative", "OFF")) == (True, {"status": "Scheduled"})
+
+
+# What overlaps
+
+
+def reserve(bench: Bench, evse: int) -> str:
+    theirs = {"idToken": "04A2B3C4", "type": "ISO14443"}
+    expires = format_time(bench.clock.now + 600)
+    request = {"id": 1, "expiryDateTime": expires, "idToken": theirs, "evseId": evse}
+    answer: str = bench.csms("ReserveNow", request)["status"]
+    return answer
+
+
+@pytest.mark.parametrize("faulted", [True, False])
+@pytest.mark.parametrize("inoperative", [True, False])
+@pytest.mark.parametrize("reserved", [True, False])
+@pytest.mark.parametrize("plugged", [True, False])
+def test_G01_FR_01_of_several_statuses_the_worst_is_told(
+    bench: Bench, faulted: bool, inoperative: bool, reserved: bool, plugged: bool
+) -> None:
+    if reserved:
+        assert reserve(bench, 1) == "Accepted"
+    if plugged:
+        bench.do("plug-in")
+    if inoperative:
+        change(bench, "Inoperative", 1, 1)
+    if faulted:
+        bench.do("fault", "HighTemperature")
+    # A reservation is lost with the connector, and a transaction puts Inoperative off until a fault ends it.
+    waits = inoperative and plugged and not faulted
+    ranks = {"Faulted": faulted, "Unavailable": inoperative and not waits, "Reserved": reserved}
+    worst = next((status for status, holds in ranks.items() if holds), "Occupied" if plugged else "Available")
+    assert value(bench, "Connector", "AvailabilityState") == worst
+    bench.do("clear-fault")
+    change(bench, "Operative", 1, 1)
+    kept = reserved and not faulted and (waits or not inoperative)
+    then = "Reserved" if kept else "Occupied" if plugged else "Available"
+    assert value(bench, "Connector", "AvailabilityState") == then
+
+
+def test_G01_FR_06_G01_FR_09_a_reserved_connector_is_Occupied_by_the_right_token_only(bench: Bench) -> None:
+    reserve(bench, 1)
+    bench.do("plug-in")
+    bench.do("authorize", "BB22")
+    assert told(bench) == [(1, 1, "Reserved")]
+    bench.do("authorize", "04A2B3C4")
+    assert told(bench) == [(1, 1, "Occupied")]
+
+
+def test_G01_FR_03_a_monitor_tells_of_the_status_besides(bench: Bench) -> None:
+    monitor = {
+        "component": {"name": "Connector", "evse": {"id": 1, "connectorId": 1}},
+        "variable": {"name": "AvailabilityState"},
+        "type": "Delta",
+        "value": 1,
+        "severity": 4,
+    }
+    bench.csms("SetVariableMonitoring", {"setMonitoringData": [monitor]})
+    bench.do("plug-in")
+    (event,) = bench.sent("NotifyEvent")
+    (data,) = event["eventData"]
+    assert (data["trigger"], data["actualValue"]) == ("Delta", "Occupied")
+
+
+def test_TC_G_20_G05_FR_01_without_a_lock_nobody_charges(two: Bench) -> None:
+    two.do("plug-in", evse=2, connector=2)
+    two.do("fault", evse=2, connector=2, code="ConnectorLockFailure")
+    assert value(two, "ConnectorPlugRetentionLock", "Problem", 2, 2) == "true"
+    assert refusal(two.do("authorize", evse=2, id_token="04A2B3C4")) == "invalid_state"
+    two.advance(60)
+    place = two.state.evses[1]
+    assert (place.meter.energy_wh, place.connectors[1].locked) == (0, False)
+    sent = two.sent()
+    (event,) = [it["eventData"][0] for action, it in sent if action == "NotifyEvent"]
+    assert (event["component"]["name"], event["actualValue"]) == ("ConnectorPlugRetentionLock", "true")
+    states = [it["transactionInfo"]["chargingState"] for action, it in sent if action == "TransactionEvent"]
+    assert "Charging" not in states
 
 
 # The status of what is above a connector

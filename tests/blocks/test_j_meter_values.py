@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 
+from ocppd.blocks.j_measurands import MEASURANDS
 from ocppd.core.description import Car, Connector, Evse, Hardware
+from ocppd.core.state import Limit
 from tests.bench import Bench, Json
 
 ENERGY = "Energy.Active.Import.Register"
@@ -141,7 +137,7 @@ def test_TC_J_07_the_start_tells_what_TxStartedMeasurands_names(bench: Bench) ->
 
 
 def test_TC_J_10_the_end_tells_the_series_of_TxEndedMeasurands(bench: Bench) -> None:
-    bench.set("SampledDataCtrlr.TxEndedMeasurands", "Power.Active.Import")
+    bench.set("SampledDataCtrlr.TxEndedMeasurands", "Power.Offered")
     bench.set("SampledDataCtrlr.TxEndedInterval", 40)
     charge(bench)
     bench.advance(100)
@@ -149,8 +145,8 @@ def test_TC_J_10_the_end_tells_the_series_of_TxEndedMeasurands(bench: Bench) -> 
     ended = bench.tx()[-1]
     assert [(it["context"], it["value"]) for it in sampled(ended)] == [
         ("Transaction.Begin", 0),
-        ("Sample.Periodic", 11_000),
-        ("Sample.Periodic", 11_000),
+        ("Sample.Periodic", 22_080),
+        ("Sample.Periodic", 22_080),
         ("Transaction.End", 0),
     ]
     assert [it["timestamp"][14:19] for it in ended["meterValue"]] == ["00:00", "00:40", "01:20", "01:40"]
@@ -172,6 +168,7 @@ def test_J01_FR_11_three_phases(bench: Bench) -> None:
     assert shown(sample(bench)) == [
         (ENERGY, None, 115),
         ("Power.Active.Import", None, 6900),
+        *(("Power.Active.Import", f"L{n}", 2300) for n in (1, 2, 3)),
         *(("Current.Import", f"L{n}", 10) for n in (1, 2, 3)),
         *(("Voltage", f"L{n}-N", 230) for n in (1, 2, 3)),
         ("SoC", None, 50.2),
@@ -183,6 +180,8 @@ def test_J01_FR_11_a_car_with_one_phase_uses_the_first(bench: Bench) -> None:
     current = sampled(sample(bench, "Current.Import,Voltage"))
     assert [(it.get("phase"), it["value"]) for it in current] == [
         ("L1", 10),
+        ("L2", 0),
+        ("L3", 0),
         ("L1-N", 230),
         ("L2-N", 230),
         ("L3-N", 230),
@@ -236,7 +235,167 @@ def test_J02_FR_22_each_EVSE_has_its_own_meter(new_bench: NewBench) -> None:
     assert [sampled(it)[0]["value"] for it in bench.tx()] == [0, 183.3]
 
 
-# The command
+EVERYTHING = ",".join(MEASURANDS)
+
+
+def test_J02_FR_03_J02_FR_06_every_measurand_is_told_with_its_phases_and_unit(bench: Bench) -> None:
+    charge(bench, max_w=5520, power_factor=0.8, soc=50)
+    event = sample(bench, EVERYTHING)
+    assert [
+        (it["measurand"], it.get("phase"), it["value"], it["unitOfMeasure"]["unit"]) for it in sampled(event)
+    ] == [
+        (ENERGY, None, 92, "Wh"),
+        ("Energy.Active.Import.Interval", None, 92, "Wh"),
+        ("Energy.Active.Net", None, 92, "Wh"),
+        ("Energy.Reactive.Import.Register", None, 69, "varh"),
+        ("Energy.Reactive.Net", None, 69, "varh"),
+        ("Power.Active.Import", None, 5520, "W"),
+        *(("Power.Active.Import", f"L{n}", 1840, "W") for n in (1, 2, 3)),
+        ("Power.Reactive.Import", None, 4140, "var"),
+        *(("Power.Reactive.Import", f"L{n}", 1380, "var") for n in (1, 2, 3)),
+        ("Power.Factor", None, 0.8, ""),
+        ("Power.Offered", None, 17_664, "W"),
+        *(("Current.Import", f"L{n}", 10, "A") for n in (1, 2, 3)),
+        ("Current.Offered", None, 32, "A"),
+        *(("Voltage", f"L{n}-N", 230, "V") for n in (1, 2, 3)),
+        ("Frequency", None, 50, "Hz"),
+        ("SoC", None, 50.2, "Percent"),
+    ]
+
+
+def test_J02_FR_05_only_the_state_of_charge_is_told_with_the_location_of_the_car(bench: Bench) -> None:
+    charge(bench)
+    told = {it["measurand"]: it.get("location", "Outlet") for it in sampled(sample(bench, EVERYTHING))}
+    assert {name for name, location in told.items() if location != "Outlet"} == {"SoC"}
+
+
+def test_J02_what_a_DC_meter_does_not_measure_is_left_out(new_bench: NewBench) -> None:
+    bench = charge(new_bench(DC))
+    told = {it["measurand"]: it["value"] for it in sampled(sample(bench, EVERYTHING))}
+    assert set(MEASURANDS) - set(told) == {"Frequency"}
+    assert (told["Power.Offered"], told["Current.Offered"]) == (50_000, 125)
+    assert told["Energy.Reactive.Import.Register"] == told["Power.Reactive.Import"] == 0
+
+
+def test_J02_without_a_car_there_is_no_state_of_charge_and_nothing_offered(bench: Bench) -> None:
+    bench.set("TxCtrlr.TxStartPoint", "Authorized")
+    bench.set("SampledDataCtrlr.TxStartedMeasurands", EVERYTHING)
+    bench.do("authorize")
+    told = {it["measurand"]: it["value"] for it in sampled(bench.tx()[0])}
+    assert "SoC" not in told
+    assert told["Power.Offered"] == told["Current.Offered"] == 0
+    assert told["Power.Factor"] == 1
+
+
+INTERVAL = "Energy.Active.Import.Interval"
+
+
+def test_J02_the_energy_of_an_interval_is_that_since_the_sample_before(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.TxUpdatedMeasurands", INTERVAL)
+    bench.set("SampledDataCtrlr.TxEndedMeasurands", INTERVAL)
+    bench.set("SampledDataCtrlr.TxEndedInterval", 90)
+    for _ in range(2):
+        charge(bench)
+        bench.advance(130)
+        bench.do("unplug")
+        events = bench.tx()
+        assert [it["value"] for event in events[:2] for it in sampled(event)] == [183.3, 183.3]
+        assert [it["value"] for it in sampled(events[-1])] == [0, 275, 122.2]
+
+
+def test_J02_a_reading_in_between_begins_no_interval(bench: Bench) -> None:
+    charge(bench)
+    bench.set("SampledDataCtrlr.TxUpdatedMeasurands", INTERVAL)
+    bench.advance(30)
+    bench.csms("TriggerMessage", {"requestedMessage": "TransactionEvent", "evse": {"id": 1}})
+    bench.advance(30)
+    assert [it["value"] for event in bench.tx() for it in sampled(event)] == [91.7, 183.3]
+
+
+@pytest.mark.parametrize(
+    ("unit", "multiplier", "expected"),
+    [
+        ("Wh", 0, [(183.3, {"unit": "Wh"}), (11_000, {"unit": "W"})]),
+        ("kWh", 0, [(0.1833, {"unit": "kWh"}), (11, {"unit": "kW"})]),
+        ("Wh", 3, [(0.1833, {"unit": "Wh", "multiplier": 3}), (11, {"unit": "W", "multiplier": 3})]),
+        ("kWh", -3, [(183.3, {"unit": "kWh", "multiplier": -3}), (11_000, {"unit": "kW", "multiplier": -3})]),
+    ],
+)
+def test_J02_energy_and_power_are_told_in_the_unit_of_the_meter(
+    new_bench: NewBench, unit: Any, multiplier: int, expected: list[tuple[float, Json]]
+) -> None:
+    bench = charge(new_bench(Hardware(evses=(Evse(energy_unit=unit, multiplier=multiplier),))))
+    told = [it for it in sampled(sample(bench, ALL)) if it["unitOfMeasure"]["unit"].endswith(("W", "Wh"))]
+    found = [(it["value"], it["unitOfMeasure"]) for it in told if "phase" not in it]
+    assert found == expected
+
+
+def test_J02_FR_02_J02_FR_04_J02_FR_18_the_values_of_one_moment_share_one_timestamp(bench: Bench) -> None:
+    charge(bench)
+    [value] = sample(bench, EVERYTHING)["meterValue"]
+    assert value["timestamp"] == "2025-01-01T10:01:00.000Z"
+    assert {it["context"] for it in value["sampledValue"]} == {"Sample.Periodic"}
+
+
+@pytest.mark.parametrize(("phase", "expected"), [(None, [16, 0, 0]), (2, [0, 16, 0])])
+def test_J02_FR_07_J01_FR_11_phases_are_those_of_the_meter_when_only_one_is_used(
+    bench: Bench, phase: int | None, expected: list[float]
+) -> None:
+    charge(bench)
+    bench.state.evses[0].limit = Limit(current_a=16, phases=1, phase=phase)
+    current = [value for _, _, value in shown(sample(bench, "Current.Import"))]
+    assert current == expected
+
+
+def test_TC_J_08_E01_FR_17_a_transaction_that_starts_before_the_cable_is_in_begins_with_the_evse(
+    bench: Bench,
+) -> None:
+    bench.set("TxCtrlr.TxStartPoint", "Authorized")
+    bench.do("authorize")
+    bench.do("plug-in")
+    first = next(event for event in bench.tx() if "evse" in event)
+    assert {it["context"] for it in sampled(first)} == {"Transaction.Begin"}
+    assert [it["measurand"] for it in sampled(first)] == [ENERGY]
+
+
+def test_TC_J_09_J02_FR_01_J02_FR_11_E02_FR_10_what_TxUpdatedMeasurands_names_comes_periodically(
+    bench: Bench,
+) -> None:
+    bench.set("SampledDataCtrlr.TxUpdatedInterval", 20)
+    bench.set("SampledDataCtrlr.TxUpdatedMeasurands", f"{ENERGY},SoC")
+    charge(bench)
+    bench.advance(60)
+    events = bench.tx()
+    assert [it["triggerReason"] for it in events] == ["MeterValuePeriodic"] * 3
+    assert [it["timestamp"][14:19] for it in events] == ["00:20", "00:40", "01:00"]
+    assert all([it["measurand"] for it in sampled(event)] == [ENERGY, "SoC"] for event in events)
+
+
+def test_J02_where_sampled_values_are_off_none_are_told(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.Enabled", False)
+    bench.do("plug-in")
+    bench.do("unplug")
+    assert ["meterValue" in it for it in bench.tx()] == [False, False]
+
+
+def test_J02_FR_04_the_end_tells_the_register_around_a_power_cut(bench: Bench) -> None:
+    charge(bench)
+    bench.advance(100)
+    bench.do("power", "off")
+    bench.advance(100)
+    bench.do("power", "on")
+    bench.reconnect()
+    bench.advance(100)
+    bench.do("unplug")
+    assert [(it["context"], it["value"]) for it in sampled(bench.tx()[-1])] == [
+        ("Transaction.Begin", 0),
+        ("Interruption.Begin", 305.6),
+        ("Interruption.End", 305.6),
+        ("Transaction.End", 611.1),
+    ]
+
+
+# The commands
 
 
 def test_meter_sets_the_register(bench: Bench) -> None:
@@ -281,11 +440,22 @@ def test_meter_power_fills_the_battery_and_no_more(bench: Bench) -> None:
 def test_meter_voltage_shows_and_the_power_stays(bench: Bench) -> None:
     charge(bench, max_w=6000)
     bench.do("meter", voltage_v=200)
-    values = {
-        it["measurand"]: it["value"]
-        for it in sampled(sample(bench, "Power.Active.Import,Current.Import,Voltage"))
+    values = shown(sample(bench, "Power.Active.Import,Current.Import,Voltage"))
+    assert {it for it in values if it[1] in (None, "L2", "L2-N")} == {
+        ("Power.Active.Import", None, 6000),
+        ("Power.Active.Import", "L2", 2000),
+        ("Current.Import", "L2", 10),
+        ("Voltage", "L2-N", 200),
     }
-    assert values == {"Power.Active.Import": 6000, "Current.Import": 10, "Voltage": 200}
+
+
+def test_meter_voltage_may_differ_by_phase(bench: Bench) -> None:
+    charge(bench, max_w=6900)
+    bench.do("meter", voltage_v=[220, 230, 240])
+    values = shown(sample(bench, "Power.Active.Import,Current.Import,Voltage"))
+    assert [value for _, phase, value in values if phase in ("L1-N", "L2-N", "L3-N")] == [220, 230, 240]
+    assert [value for name, _, value in values if name == "Current.Import"] == [10, 10, 10]
+    assert [value for name, _, value in values if name == "Power.Active.Import"] == [6900, 2200, 2300, 2400]
 
 
 @pytest.mark.parametrize(
@@ -295,6 +465,8 @@ def test_meter_voltage_shows_and_the_power_stays(bench: Bench) -> None:
         ({"power_w": -1}, "invalid_argument"),
         ({"voltage_v": -1}, "invalid_argument"),
         ({"voltage_v": 0}, "invalid_argument"),
+        ({"voltage_v": [230, 230]}, "invalid_argument"),
+        ({"voltage_v": [230, 230, 0]}, "invalid_argument"),
         ({"energy_wh": -1}, "invalid_argument"),
         ({"energy_wh": "nan"}, "invalid_argument"),
         ({"power_w": "nan"}, "invalid_argument"),
@@ -305,6 +477,53 @@ def test_meter_voltage_shows_and_the_power_stays(bench: Bench) -> None:
 def test_meter_refuses_what_no_meter_shows(bench: Bench, arguments: Json, code: str) -> None:
     assert error(bench.do("meter", **arguments)) == code
     assert energy(bench) == 0
+
+
+def test_meter_values_tells_what_the_meter_shows(bench: Bench) -> None:
+    charge(bench)
+    bench.set("AlignedDataCtrlr.Measurands", "Power.Active.Import")
+    answer = bench.do("meter-values", evse_id=1)
+    assert answer is not None
+    assert answer.done is not None
+    assert answer.done.result == {"response": {}}
+    [told] = bench.sent("MeterValues")
+    assert told["evseId"] == 1
+    assert {(it["value"], it["context"]) for it in sampled(told) if "phase" not in it} == {(11_000, "Other")}
+
+
+def test_meter_values_tells_what_it_is_given(bench: Bench) -> None:
+    value = {
+        "value": 1.5,
+        "measurand": "Voltage",
+        "location": "Inlet",
+        "unit_of_measure": {"unit": "V", "multiplier": 3},
+    }
+    assert bench.do("meter-values", meter_value=[{"sampled_value": [value]}]) is not None
+    [told] = bench.sent("MeterValues")
+    assert told["evseId"] == 0
+    [found] = told["meterValue"]
+    assert found["timestamp"] == "2025-01-01T10:00:00.000Z"
+    assert found["sampledValue"][0]["unitOfMeasure"] == {"unit": "V", "multiplier": 3}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"evse_id": 2}, "unknown_evse"),
+        ({"evse_id": -1}, "invalid_argument"),
+        ({"meter_value": []}, "invalid_argument"),
+        ({"meter_value": [{}]}, "invalid_argument"),
+        ({"meter_value": [{"sampled_value": [{"value": 1, "measurand": "Charm"}]}]}, "invalid_argument"),
+    ],
+)
+def test_meter_values_refuses_what_OCPP_does_not_know(bench: Bench, arguments: Json, code: str) -> None:
+    assert error(bench.do("meter-values", **arguments)) == code
+    assert bench.sent("MeterValues") == []
+
+
+def test_meter_values_needs_the_CSMS(bench: Bench) -> None:
+    bench.drop()
+    assert error(bench.do("meter-values", evse_id=1)) == "not_connected"
 
 
 def test_meter_needs_something_to_set(bench: Bench) -> None:
@@ -339,81 +558,3 @@ def test_J_the_device_model_tells_the_rated_power(new_bench: NewBench) -> None:
         if (item["component"]["name"], item["variable"]["name"]) == ("EVSE", "Power")
     ]
     assert limit == 50_000
-
-
-# Signed readings (E01.FR.04, E02.FR.14)
-
-
-def _signed_by(key: str, data: str) -> Json:
-    """The OCMF payload, once its signature has been verified with the public key."""
-    _, payload, tail = base64.b64decode(data).decode().split("|")
-    public = load_der_public_key(base64.b64decode(key))
-    assert isinstance(public, ec.EllipticCurvePublicKey)
-    public.verify(bytes.fromhex(json.loads(tail)["SD"]), payload.encode(), ec.ECDSA(hashes.SHA256()))
-    found: Json = json.loads(payload)
-    return found
-
-
-def _public_key(bench: Bench) -> str:
-    item = {"component": {"name": "FiscalMetering", "evse": {"id": 1}}, "variable": {"name": "PublicKey"}}
-    [result] = bench.csms("GetVariables", {"getVariableData": [item]})["getVariableResult"]
-    return str(result["attributeValue"])
-
-
-def test_E02_FR_14_a_signed_reading_verifies_with_the_key_in_the_device_model(bench: Bench) -> None:
-    bench.set("SampledDataCtrlr.SignReadings", True)
-    bench.do("plug-in")
-    bench.do("authorize", "04AA")
-    bench.sent()
-    bench.advance(60)
-    [event] = bench.tx()
-    [value] = event["meterValue"][0]["sampledValue"]
-    signed = value["signedMeterValue"]
-    assert signed["publicKey"] == ""
-    assert (signed["encodingMethod"], signed["signingMethod"]) == ("OCMF", "ECDSA-secp256r1-SHA256")
-    said = _signed_by(_public_key(bench), signed["signedMeterData"])
-    assert said["ID"] == "04AA"
-    assert said["RD"][0]["RV"] == value["value"] > 0
-
-
-def test_E02_FR_14_a_forged_reading_does_not_verify(bench: Bench) -> None:
-    bench.set("SampledDataCtrlr.SignReadings", True)
-    bench.do("plug-in")
-    [value] = bench.tx()[0]["meterValue"][0]["sampledValue"]
-    text = base64.b64decode(value["signedMeterValue"]["signedMeterData"]).decode()
-    forged = base64.b64encode(text.replace('"RV":0.0', '"RV":9.0').encode()).decode()
-    with pytest.raises(InvalidSignature):
-        _signed_by(_public_key(bench), forged)
-
-
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [("Never", [False, False]), ("OncePerTransaction", [True, False]), ("EveryMeterValue", [True, True])],
-)
-def test_J_the_public_key_is_told_as_configured(bench: Bench, told: str, expected: list[bool]) -> None:
-    bench.set("SampledDataCtrlr.SignReadings", True)
-    bench.set("OCPPCommCtrlr.PublicKeyWithSignedMeterValue", told)
-    bench.do("plug-in")
-    bench.advance(60)
-    values = [event["meterValue"][0]["sampledValue"][0] for event in bench.tx()]
-    assert [bool(value["signedMeterValue"]["publicKey"]) for value in values] == expected
-
-
-@pytest.mark.parametrize("order", [("plug-in", "authorize"), ("authorize", "plug-in")])
-def test_E01_FR_04_a_signed_reading_starts_the_transaction(bench: Bench, order: tuple[str, str]) -> None:
-    bench.set("TxCtrlr.TxStartPoint", "DataSigned")
-    bench.set("SampledDataCtrlr.SignReadings", True)
-    for command in order:
-        bench.do(command)
-    started, charging = bench.tx()
-    assert (started["eventType"], started["triggerReason"]) == ("Started", "SignedDataReceived")
-    assert "signedMeterValue" in started["meterValue"][0]["sampledValue"][0]
-    assert started["idToken"]["idToken"] == "04A2B3C4"
-    assert charging["transactionInfo"]["chargingState"] == "Charging"
-
-
-def test_E01_FR_04_without_SignReadings_nothing_is_signed_and_nothing_starts(bench: Bench) -> None:
-    bench.set("TxCtrlr.TxStartPoint", "DataSigned")
-    bench.do("plug-in")
-    bench.do("authorize")
-    assert bench.tx() == []

@@ -254,8 +254,8 @@ def test_M05_FR_14_any_other_failure_is_not_the_root_s_fault(checked: Bench) -> 
     assert checked.endpoint().trust.roots == NEW.pem
 
 
-def test_M05_FR_15_M05_FR_16_in_a_migration_the_old_root_serves_on_the_way_back(checked: Bench) -> None:
-    install(checked, NEW.pem)
+def migrate(bench: Bench) -> None:
+    """Have it reset, so as to connect with another profile first."""
     profile = {
         "ocppVersion": "OCPP20",
         "ocppTransport": "JSON",
@@ -265,28 +265,60 @@ def test_M05_FR_15_M05_FR_16_in_a_migration_the_old_root_serves_on_the_way_back(
         "ocppInterface": "Wired0",
     }
     request = {"configurationSlot": 2, "connectionData": profile}
-    assert status(checked.csms("SetNetworkProfile", request)) == "Accepted"
+    assert status(bench.csms("SetNetworkProfile", request)) == "Accepted"
     item = {
         "component": {"name": "OCPPCommCtrlr"},
         "variable": {"name": "NetworkConfigurationPriority"},
         "attributeValue": "2,1",
     }
-    checked.csms("SetVariables", {"setVariableData": [item]})
-    assert status(checked.csms("Reset", {"type": "Immediate"})) == "Accepted"
-    checked.advance(1)
-    checked.drop()
-    checked.advance(10)
+    bench.csms("SetVariables", {"setVariableData": [item]})
+    assert status(bench.csms("Reset", {"type": "Immediate"})) == "Accepted"
+    bench.advance(1)
+    bench.drop()
+    bench.advance(10)
+
+
+@pytest.mark.parametrize("hardware", [Hardware(), CHECKED], ids=["TC_B_50", "with the check"])
+def test_TC_B_50_M05_FR_13_the_new_csms_is_believed_by_the_new_root(
+    new_bench: NewBench, hardware: Hardware
+) -> None:
+    bench = new_bench(hardware, csms=over_tls())
+    assert status(install(bench, NEW.pem)) == "Accepted"
+    migrate(bench)
+    assert "other" in bench.endpoint().url
+    assert bench.endpoint().trust.roots == ("" if hardware is CHECKED else OLD.pem) + NEW.pem
+    bench.forget()
+    bench.connect()
+    bench.settle()
+    assert [it["reason"] for it in bench.sent("BootNotification")] == ["RemoteReset"]
+    assert listed(bench, CSMS) == ([told(NEW)] if hardware is CHECKED else [told(OLD), told(NEW)])
+
+
+def test_M05_FR_15_M05_FR_16_in_a_migration_the_old_root_serves_on_the_way_back(checked: Bench) -> None:
+    install(checked, NEW.pem)
+    migrate(checked)
     for _ in range(3):  # NetworkProfileConnectionAttempts
         assert "other" in checked.endpoint().url
         assert checked.endpoint().trust.roots == NEW.pem
         checked.fail_to_connect("InvalidCsmsCertificate")
-    for roots in (NEW.pem, OLD.pem):  # the old profile, and the fallback there (B10.FR.03)
+    for roots in (OLD.pem, NEW.pem, OLD.pem) * 2:  # the old profile, and again when all have failed
         assert "csms" in checked.endpoint().url
         assert checked.endpoint().trust.roots == roots
         checked.fail_to_connect("InvalidCsmsCertificate")
-    checked.fail_to_connect("InvalidCsmsCertificate")
-    assert "csms" in checked.endpoint().url
-    assert checked.endpoint().trust.roots == OLD.pem  # all have failed: this is where it goes back to
+    assert "other" in checked.endpoint().url
+    assert checked.endpoint().trust.roots == NEW.pem
+
+
+def test_M05_FR_16_a_migration_that_fails_for_another_reason_ends_with_the_old_root_too(
+    checked: Bench,
+) -> None:
+    install(checked, NEW.pem)
+    migrate(checked)
+    for _ in range(3):
+        checked.fail_to_connect()
+    assert ("csms" in checked.endpoint().url, checked.endpoint().trust.roots) == (True, OLD.pem)
+    checked.reconnect()
+    assert listed(checked, CSMS) == [told(OLD), told(NEW)]
 
 
 def test_M05_FR_09_there_is_one_root_and_one_fallback_which_has_worked(checked: Bench) -> None:
@@ -295,6 +327,12 @@ def test_M05_FR_09_there_is_one_root_and_one_fallback_which_has_worked(checked: 
     assert status(install(checked, Authority("Wrong", OLD).pem)) == "Rejected"
     assert status(install(checked, newer.pem)) == "Accepted"
     assert listed(checked, CSMS) == [told(OLD), told(newer)]
+
+
+def test_M05_FR_11_the_fallback_does_not_come_back_by_being_installed_again(checked: Bench) -> None:
+    install(checked, NEW.pem)
+    assert status(install(checked, OLD.pem)) == "Rejected"  # nothing that counts has signed it
+    assert listed(checked, CSMS) == [told(OLD), told(NEW)]
 
 
 def test_a_deleted_new_root_leaves_the_old_one_as_it_was(checked: Bench) -> None:
@@ -560,3 +598,38 @@ def test_a_station_without_certificates_does_not_load_the_library() -> None:
         "assert 'cryptography' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", script], check=True, stdout=subprocess.DEVNULL)
+
+
+def test_the_whole_chain_is_asked_for_at_once_in_2_1(new_bench: NewBench) -> None:
+    bench = new_bench(protocol="ocpp2.1")
+    bench.answers["GetCertificateStatus"] = {"status": "Failed"}
+    data, _ = with_chain(bench)
+    told = [
+        {
+            "certificateHashData": hashed,
+            "source": "OCSP",
+            "status": "Good",
+            "nextUpdate": "2025-01-02T00:00:00Z",
+        }
+        for it in data
+        if (hashed := {key: text for key, text in it.items() if key != "responderURL"})
+    ]
+    bench.answers["GetCertificateChainStatus"] = {"certificateStatus": told}
+    answer = bench.do("get-certificate-chain-status")
+    assert answer is not None
+    assert answer.done is not None
+    assert answer.done.result == {"response": {"certificateStatus": told}}
+    (request,) = bench.sent("GetCertificateChainStatus")
+    urls = [it["responderURL"] for it in data]
+    assert [it["urls"] for it in request["certificateStatusRequests"]] == [[url] for url in urls]
+    found = [it["certificateHashData"] for it in request["certificateStatusRequests"]]
+    assert found == [it["certificateHashData"] for it in told]
+
+
+@pytest.mark.parametrize("version", ["ocpp2.0.1", "ocpp2.1"])
+def test_without_a_chain_or_in_2_0_1_nothing_is_asked(new_bench: NewBench, version: str) -> None:
+    bench = new_bench(protocol=version)
+    answer = bench.do("get-certificate-chain-status")
+    assert answer is not None
+    assert answer.error is not None
+    assert answer.error.code == ("invalid_state" if version == "ocpp2.1" else "unsupported")

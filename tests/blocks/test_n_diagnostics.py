@@ -47,7 +47,7 @@ def charge(bench: Bench, **ev: float) -> str:
 # Faults: hard-wired notifications
 
 
-def test_TC_N_21_N07_FR_06_FR_07_an_event_has_all_that_it_needs(bench: Bench) -> None:
+def test_TC_N_21_N07_FR_06_N07_FR_07_an_event_has_all_that_it_needs(bench: Bench) -> None:
     bench.advance(1)
     bench.do("fault", code="GroundFault", info="wet")
     (event,) = bench.sent("NotifyEvent")
@@ -163,7 +163,9 @@ def test_N07_FR_05_the_fault_is_the_cause_of_what_it_triggers(bench: Bench) -> N
 # Thresholds (N07)
 
 
-def test_TC_N_20_N07_FR_02_FR_06_FR_07_FR_16_FR_17_power_passes_both_thresholds(bench: Bench) -> None:
+def test_TC_N_20_N07_FR_02_N07_FR_06_N07_FR_07_N07_FR_16_N07_FR_17_power_passes_both_thresholds(
+    bench: Bench,
+) -> None:
     upper = monitor(bench, "EVSE:1.Power", "UpperThreshold", 1000, severity=5)
     bench.do("plug-in")
     bench.do("authorize")
@@ -197,7 +199,7 @@ def test_TC_N_20_N07_FR_02_FR_06_FR_07_FR_16_FR_17_power_passes_both_thresholds(
     ("kind", "limit", "on_it", "beyond"),
     [("UpperThreshold", 60, 60, 61), ("LowerThreshold", 40, 40, 39)],
 )
-def test_N07_FR_02_FR_16_FR_17_beyond_the_threshold_and_not_on_it_once_an_excursion(
+def test_N07_FR_02_N07_FR_16_N07_FR_17_beyond_the_threshold_and_not_on_it_once_an_excursion(
     fan: Bench, kind: str, limit: float, on_it: int, beyond: int
 ) -> None:
     monitor(fan, "Fan.Speed", kind, limit)
@@ -409,7 +411,7 @@ def test_TC_N_48_N07_FR_10_a_secret_is_not_told(fan: Bench) -> None:
 # Periodic (N08)
 
 
-def test_TC_N_24_N08_FR_04_FR_05_FR_06_from_the_moment_of_setting(fan: Bench) -> None:
+def test_TC_N_24_N08_FR_04_N08_FR_05_N08_FR_06_from_the_moment_of_setting(fan: Bench) -> None:
     fan.advance(7)
     number = monitor(fan, "Fan.Speed", "Periodic", 30)
     fan.advance(29)
@@ -424,7 +426,7 @@ def test_TC_N_24_N08_FR_04_FR_05_FR_06_from_the_moment_of_setting(fan: Bench) ->
     assert [it["timestamp"][14:19] for it in events(fan)] == ["01:07", "01:37"]
 
 
-def test_N08_FR_05_FR_07_at_the_multiples_of_the_clock(fan: Bench) -> None:
+def test_N08_FR_05_N08_FR_07_at_the_multiples_of_the_clock(fan: Bench) -> None:
     fan.advance(427)
     monitor(fan, "Fan.Speed", "PeriodicClockAligned", 900)
     fan.advance(1800)
@@ -656,7 +658,7 @@ _SPEEDS = st.lists(st.integers(0, 100), max_size=25)
 
 @settings(max_examples=60, deadline=None)
 @given(limit=st.integers(0, 100), speeds=_SPEEDS, kind=st.sampled_from(["UpperThreshold", "LowerThreshold"]))
-def test_N07_FR_02_FR_16_FR_17_any_values_pass_a_threshold_as_the_words_say(
+def test_N07_FR_02_N07_FR_16_N07_FR_17_any_values_pass_a_threshold_as_the_words_say(
     limit: int, speeds: list[int], kind: str
 ) -> None:
     expected, alarm = [], False

@@ -61,7 +61,7 @@ def variable(bench: Bench, name: str) -> str:
 # SetVariableMonitoring (N04)
 
 
-def test_TC_N_08_N04_FR_01_FR_02_FR_08_FR_11_a_monitor_is_set_gets_an_id_and_is_reported(
+def test_TC_N_08_N04_FR_01_N04_FR_02_N04_FR_08_N04_FR_11_a_monitor_is_set_gets_an_id_and_is_reported(
     bench: Bench,
 ) -> None:
     wanted = item("EVSE:1.AvailabilityState", "Delta", 1)
@@ -189,7 +189,7 @@ def test_TC_N_39_N04_FR_16_a_monitor_stays_on_its_variable(fan: Bench, other: st
     assert report(fan) == [item("Fan.Speed", id=number, transaction=False)]
 
 
-def test_N04_FR_18_a_hard_wired_monitor_cannot_be_replaced(delivered: Bench) -> None:
+def test_N04_FR_07_N04_FR_18_a_hard_wired_monitor_cannot_be_replaced(delivered: Bench) -> None:
     assert status(delivered, "Fan.Speed", value=95, severity=2, id=2) == "Rejected ReadOnly"
     assert report(delivered, "ThresholdMonitoring")[0]["value"] == 90
 
@@ -245,7 +245,7 @@ def test_no_id_is_given_twice(fan: Bench) -> None:
 # ClearVariableMonitoring (N06)
 
 
-def test_TC_N_18_N06_FR_01_FR_05_two_are_cleared(fan: Bench) -> None:
+def test_TC_N_18_N06_FR_01_N06_FR_05_two_are_cleared(fan: Bench) -> None:
     first, second = monitor(fan, "Fan.Speed"), monitor(fan, "Fan.Load", value=0.5)
     assert clear(fan, first, second) == ["Accepted", "Accepted"]
     assert report(fan) == {"status": "EmptyResultSet"}
@@ -263,7 +263,7 @@ def test_TC_N_44_N06_FR_03_a_hard_wired_one_cannot_be_cleared(delivered: Bench) 
     assert 2 in ids(report(delivered))
 
 
-def test_N06_FR_04_FR_06_there_may_not_be_too_many(fan: Bench) -> None:
+def test_N06_FR_04_N06_FR_06_there_may_not_be_too_many(fan: Bench) -> None:
     answer = fan.csms("ClearVariableMonitoring", {"id": list(range(51))})
     assert answer["error"] == "OccurrenceConstraintViolation"
 
@@ -292,7 +292,7 @@ def test_TC_N_05_N03_FR_01_a_base_is_accepted_shown_and_kept(delivered: Bench, n
     ("name", "left"),
     [("All", [1, 2, 3, 1001]), ("FactoryDefault", [1, 2, 3]), ("HardWiredOnly", [2])],
 )
-def test_TC_N_06_N03_FR_03_FR_04_FR_05_what_a_base_leaves(
+def test_TC_N_06_N03_FR_03_N03_FR_04_N03_FR_05_what_a_base_leaves(
     delivered: Bench, name: str, left: list[int]
 ) -> None:
     monitor(delivered, "Fan.Load", value=0.5)
@@ -328,7 +328,7 @@ def test_N03_FR_05_what_is_disabled_cannot_be_replaced_or_cleared(delivered: Ben
 
 
 @pytest.mark.parametrize(("name", "severity"), [("All", 5), ("FactoryDefault", 4)])
-def test_TC_N_41_N03_FR_03_FR_04_N04_FR_15_a_changed_preconfigured_monitor_is_a_custom_one(
+def test_TC_N_41_N03_FR_03_N03_FR_04_N04_FR_15_a_changed_preconfigured_monitor_is_a_custom_one(
     delivered: Bench, name: str, severity: int
 ) -> None:
     assert monitor(delivered, "EVSE:1.AvailabilityState", "Delta", 1, severity=5, id=1) == 1
@@ -434,7 +434,7 @@ def several(bench: Bench) -> dict[str, int]:
         ([], ["upper", "lower", "delta", "periodic", "aligned"]),
     ],
 )
-def test_TC_N_01_TC_N_47_N02_FR_06_FR_11_FR_12_FR_13_FR_14_criteria(
+def test_TC_N_01_TC_N_47_N02_FR_06_N02_FR_11_N02_FR_12_N02_FR_13_N02_FR_14_criteria(
     fan: Bench, criteria: list[str], kinds: list[str]
 ) -> None:
     numbers = several(fan)
@@ -447,7 +447,7 @@ def test_TC_N_02_N02_FR_08_by_component_and_variable(fan: Bench) -> None:
     assert ids(report(fan, of=wanted)) == [numbers["delta"], numbers["periodic"]]
 
 
-def test_TC_N_03_N02_FR_05_FR_10_criteria_and_variables_must_both_fit(fan: Bench) -> None:
+def test_TC_N_03_N02_FR_05_N02_FR_10_criteria_and_variables_must_both_fit(fan: Bench) -> None:
     numbers = several(fan)
     wanted = [place("ChargingStation.AvailabilityState"), place("EVSE:1.AvailabilityState")]
     assert report(fan, "ThresholdMonitoring", of=wanted) == {"status": "EmptyResultSet"}
@@ -479,7 +479,7 @@ def test_N02_FR_17_every_instance_where_none_is_named(fan: Bench) -> None:
     assert ids(report(fan, of=[place("Fan.Blade[Right]")])) == [right]
 
 
-def test_N02_FR_18_FR_19_every_place_below_what_is_named(new_bench: NewBench) -> None:
+def test_N02_FR_18_N02_FR_19_every_place_below_what_is_named(new_bench: NewBench) -> None:
     bench = new_bench(TWO_EVSES)
     numbers = {
         name: monitor(bench, f"{name}.AvailabilityState", "Delta")
@@ -495,7 +495,7 @@ def test_N02_FR_18_FR_19_every_place_below_what_is_named(new_bench: NewBench) ->
         assert got == [numbers[it] for it in found]
 
 
-def test_N02_FR_20_FR_21_every_instance_of_the_component_where_none_is_named(new_bench: NewBench) -> None:
+def test_N02_FR_20_N02_FR_21_every_instance_of_the_component_where_none_is_named(new_bench: NewBench) -> None:
     parts = tuple(
         Preset("Pump", "Speed", "1", component_instance=it, data_type="integer", mutability="ReadWrite")
         for it in ("A", "B", None)
@@ -516,7 +516,7 @@ def test_N02_FR_07_there_may_not_be_too_many_elements(fan: Bench) -> None:
     assert fan.csms("GetMonitoringReport", request)["error"] == "OccurrenceConstraintViolation"
 
 
-def test_N02_FR_01_FR_03_FR_04_FR_09_a_long_report_has_pages(fan: Bench) -> None:
+def test_N02_FR_01_N02_FR_03_N02_FR_04_N02_FR_09_a_long_report_has_pages(fan: Bench) -> None:
     for kind in ("UpperThreshold", "LowerThreshold", "Delta", "Periodic", "PeriodicClockAligned"):
         for name in ("Fan.Speed", "Fan.Load"):
             results(fan, *(item(name, kind, 60, severity=it) for it in range(9)))

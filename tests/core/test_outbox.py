@@ -184,7 +184,7 @@ def test_what_is_no_TransactionEvent_is_not_sent_again(quiet: Bench, fail: Calla
 
 
 @pytest.mark.parametrize("fail", [ignore, refuse])
-def test_TC_E_41_TC_E_50_a_TransactionEvent_is_sent_MessageAttempts_times(
+def test_TC_E_41_TC_E_50_E13_FR_01_E13_FR_02_E13_FR_03_a_TransactionEvent_is_sent_MessageAttempts_times(
     quiet: Bench, fail: Callable[[Bench], None]
 ) -> None:
     quiet.set("OCPPCommCtrlr.MessageAttempts[TransactionEvent]", 3)
@@ -278,7 +278,7 @@ def test_a_command_is_told_of_a_response_that_fits_no_schema(quiet: Bench) -> No
 # Without a connection
 
 
-def test_E04_FR_02_events_wait_for_the_connection_in_order_and_without_gaps(quiet: Bench) -> None:
+def test_E04_FR_01_E04_FR_02_E11_FR_01_events_wait_for_the_connection_in_order_and_without_gaps(quiet: Bench) -> None:
     start_transaction(quiet)
     quiet.drop()
     quiet.do("suspend", "ev")
@@ -414,7 +414,7 @@ def test_other_calls_do_not_count() -> None:
     assert outbox.thin(box) == 0
 
 
-def test_E04_FR_07_over_the_bound_every_second_sample_is_dropped_and_nothing_else() -> None:
+def test_E04_FR_07_E11_FR_04_E12_FR_04_over_the_bound_every_second_sample_is_dropped_and_nothing_else() -> None:
     count = outbox.MOST_TRANSACTION_EVENTS - 2
     box = filled(count)
     assert outbox.thin(box) == count // 2
@@ -441,7 +441,7 @@ def test_E04_FR_07_without_samples_other_updates_go_and_nothing_else() -> None:
     assert left == ["Started", "Updated", "Ended"]
 
 
-def test_E04_FR_08_starts_and_ends_are_never_dropped() -> None:
+def test_E04_FR_08_E11_FR_05_E12_FR_05_starts_and_ends_are_never_dropped() -> None:
     box = Outbox()
     for number in range(outbox.MOST_TRANSACTION_EVENTS):
         outbox.put(box, event(number, "Started" if number % 2 else "Ended", "CablePluggedIn"))

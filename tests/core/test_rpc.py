@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from ocppd.blocks import handlers
-from ocppd.core import rpc, schemas
+from ocppd.core import rpc, schemas, versions
 from ocppd.core.description import StationDescription
 from ocppd.core.errors import FrameError
 from ocppd.core.state import State
@@ -94,7 +94,6 @@ DEFECTS = {
     "an action of no version": ("Frobnicate", {}, "NotImplemented"),
     "an action in another spelling": ("reset", {"type": "Immediate"}, "NotImplemented"),
     "an action of the other direction": ("Heartbeat", {}, "NotImplemented"),
-    "an action that is not built": ("PublishFirmware", {}, "NotImplemented"),
     "an unknown property": ("ChangeAvailability", change(foo=1), "FormatViolation"),
     "a missing property": ("ChangeAvailability", {}, "OccurrenceConstraintViolation"),
     "a missing property further down": (
@@ -305,3 +304,106 @@ def test_a_station_survives_any_frame(new_bench: Callable[..., Bench], frames: l
     answer = bench.csms("GetVariables", {"getVariableData": [INTERVAL]})
     assert "getVariableResult" in answer
     assert "InternalError" not in [frame[2] for frame in bench.frames if frame[0] == 4]
+
+
+# OCPP 2.1: CALLRESULTERROR and SEND
+
+
+@pytest.fixture
+def newer(new_bench: Callable[..., Bench]) -> Bench:
+    return new_bench(protocol=schemas.OCPP_21)
+
+
+def refused(bench: Bench) -> str:
+    """The warning of a frame that was not taken."""
+    (event,) = bench.happened_since("warning")
+    message: str = event.data["message"]
+    return message
+
+
+@pytest.mark.parametrize("frame", [[5, "m1", "GenericError", "", {}], [6, "m1", "NotifyPeriodicEventStream", {}]])
+def test_2_0_1_has_neither_CALLRESULTERROR_nor_SEND(bench: Bench, frame: list[Any]) -> None:
+    assert answer_to(bench, frame)[:3] == [4, "m1", "MessageTypeNotSupported"]
+
+
+def test_an_answer_that_fits_no_schema_is_told_with_a_CALLRESULTERROR(newer: Bench) -> None:
+    newer.answers["Heartbeat"] = {"currentTime": 5}
+    newer.do("heartbeat")
+    call, failure = newer.frames[-2:]
+    assert failure[:3] == [5, call[1], "TypeConstraintViolation"]
+    assert failure[4] == {}
+
+
+def test_in_2_0_1_such_an_answer_is_not_answered(bench: Bench) -> None:
+    bench.answers["Heartbeat"] = {"currentTime": 5}
+    bench.do("heartbeat")
+    assert bench.frames[-1][:1] == [2]
+
+
+def test_an_answer_to_what_was_sent_as_it_is_is_not_judged(newer: Bench) -> None:
+    newer.answers["Heartbeat"] = {"currentTime": 5}
+    newer.do("call", action="Heartbeat")
+    assert newer.frames[-1][:1] == [2]
+
+
+def test_a_CALLRESULTERROR_is_told_and_not_answered(newer: Bench) -> None:
+    newer.csms("GetVariables", {"getVariableData": [INTERVAL]})
+    seen = len(newer.frames)
+    newer.receive([5, newer.frames[-1][1], "FormatViolation", "what is that", {}])
+    assert len(newer.frames) == seen
+    assert "FormatViolation: what is that" in refused(newer)
+
+
+def test_a_SEND_is_for_no_station_and_not_answered(newer: Bench) -> None:
+    seen = len(newer.frames)
+    newer.receive([6, "m1", "NotifyPeriodicEventStream", {"id": 1}])
+    assert len(newer.frames) == seen
+    assert "NotifyPeriodicEventStream" in refused(newer)
+
+
+@pytest.mark.parametrize("frame", [[4, "m1"], [5, "m1"], [5, "m1", 5, ""], [6, "m1"], [6, "m1", {}, {}]])
+def test_what_is_no_CALL_gets_no_answer_whatever_is_wrong_with_it(newer: Bench, frame: list[Any]) -> None:
+    seen = len(newer.frames)
+    newer.receive(frame)
+    assert len(newer.frames) == seen
+    assert "RpcFrameworkError" in refused(newer)
+
+
+@pytest.mark.parametrize("frame", [[3, "m1"], [3, "m1", {}, {}], [3, "m1", nested(300)]])
+def test_a_malformed_CALLRESULT_gets_a_CALLRESULTERROR(newer: Bench, frame: list[Any]) -> None:
+    assert answer_to(newer, frame)[:2] == [5, "m1"]
+
+
+@pytest.mark.parametrize("kind", [0, 1, 7, True])
+def test_an_unknown_type_of_message_is_MessageTypeNotSupported_in_2_1(newer: Bench, kind: Any) -> None:
+    assert answer_to(newer, [kind, "m1", "Reset", {}])[:3] == [4, "m1", "MessageTypeNotSupported"]
+
+
+@pytest.mark.parametrize(
+    ("action", "code"),
+    [
+        ("Frobnicate", "NotImplemented"),
+        ("Heartbeat", "NotImplemented"),
+        ("AFRRSignal", "NotSupported"),
+        ("NotifyAllowedEnergyTransfer", "NotSupported"),
+        ("BatterySwap", "NotSupported"),
+    ],
+)
+def test_what_2_1_knows_and_nobody_serves_is_NotSupported(newer: Bench, action: str, code: str) -> None:
+    assert answer_to(newer, [2, "m1", action, {}])[:3] == [4, "m1", code]
+
+
+@pytest.mark.parametrize("action", sorted(versions.NEW))
+def test_2_0_1_has_no_message_of_2_1(bench: Bench, action: str) -> None:
+    assert answer_to(bench, [2, "m1", action, {}])[:3] == [4, "m1", "NotImplemented"]
+
+
+@given(text=some.text() | ANY_JSON.map(json.dumps) | some.lists(ANY_JSON, max_size=5).map(json.dumps))
+def test_nothing_but_a_FrameError_comes_of_any_text_in_2_1(text: str) -> None:
+    try:
+        message = rpc.decode(text, schemas.OCPP_21)
+    except FrameError as error:
+        answer = rpc.encode_refusal(error, schemas.OCPP_21)
+        assert answer is None or json.loads(answer)[0] in (4, 5)
+    else:
+        assert 0 < len(message.id) <= 36

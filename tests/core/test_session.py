@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from ocppd.core import session
+from ocppd.core.description import Car as Ev
 from ocppd.core.description import Evse as Description
 from ocppd.core.description import Hardware
-from ocppd.core.state import Authorization, Car, Connector, Evse, Fault, Meter, State
+from ocppd.core.state import Authorization, Car, Connector, Evse, Fault, Limit, Meter, State
 from tests.bench import Bench
 
 AC = Description()
@@ -28,163 +29,328 @@ DESCRIPTIONS = st.one_of(
     ),
     st.builds(Description, phases=st.just(0), max_w=st.floats(1000, 350_000), voltage_v=st.just(400.0)),
 )
-CARS = st.builds(
-    Car,
-    soc=st.floats(0, 100),
+CURVES = st.one_of(
+    st.just(Ev().curve),
+    st.lists(st.integers(0, 100), min_size=1, max_size=6, unique=True).flatmap(
+        lambda socs: st.tuples(*(st.tuples(st.just(float(it)), st.floats(1, 100)) for it in sorted(socs)))
+    ),
+)
+EVS = st.builds(
+    Ev,
     capacity_wh=st.floats(500, 100_000),
     max_w=st.floats(500, 200_000),
     max_a=st.none() | st.just(0.0) | st.floats(0.1, 64),
+    min_a=st.sampled_from([0.0, 6.0]),
+    cable_a=st.none() | st.just(20.0),
     phases=st.integers(1, 3),
-    ready_at=st.just(0.0),
+    power_factor=st.sampled_from([1.0, 0.95, 0.5]),
+    efficiency=st.sampled_from([1.0, 0.9]),
+    curve=CURVES,
+    ramp_w_s=st.none() | st.floats(1, 100_000),
+)
+CARS = st.builds(
+    Car, ev=EVS, soc=st.floats(0, 100), ready_at=st.just(0.0), drawn_w=st.just(0.0) | st.floats(0, 50_000)
 )
 METERS = st.builds(Meter, power_w=st.none() | st.just(0.0) | st.floats(1, 100_000))
+LIMITS = st.none() | st.builds(
+    Limit,
+    power_w=st.none() | st.just(0.0) | st.floats(0, 30_000),
+    current_a=st.none() | st.just(0.0) | st.floats(0, 40),
+    phases=st.none() | st.integers(1, 3),
+    phase=st.none() | st.integers(1, 3),
+)
 SECONDS = st.floats(0, 200_000)
 
 
-def charging(car: Car, meter: Meter | None = None) -> tuple[State, Evse]:
+def car(**ev: float | None) -> Car:
+    """One that is ready to charge."""
+    soc = ev.pop("soc", 20.0)
+    return Car(ev=Ev(**ev), soc=soc, ready_at=0.0)  # type: ignore[arg-type]
+
+
+def charging(car: Car, meter: Meter | None = None, limit: Limit | None = None) -> tuple[State, Evse]:
     """A station whose EVSE offers `car` energy, and that EVSE."""
     evse = Evse(
         connectors=[Connector(plugged=True)],
         car=car,
         authorization=Authorization({"idToken": "A", "type": "ISO14443"}),
         meter=meter or Meter(),
+        limit=limit,
     )
     return State(evses=[evse]), evse
 
 
-def by_steps(description: Description, evse: Evse, seconds: float, steps: int = 2000) -> float:
-    """The energy after `seconds` as the midpoint rule has it, with the power at the moment."""
-    car, wh, width = copy.copy(evse.car), 0.0, seconds / steps
+def by_steps(description: Description, place: Evse, seconds: float, steps: int = 2000) -> float:
+    """The energy after `seconds` by small steps of the law: power goes to its target by the ramp."""
+    evse = copy.deepcopy(place)
+    car, meter, width = evse.car, evse.meter, seconds / steps
     assert car is not None
-    place = Evse(car=car, meter=evse.meter)
+    ramp = car.ev.ramp_w_s if meter.power_w is None else None
+    free = Evse(car=replace(car, ev=replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit)
+    assert free.car is not None
+    watts, wh = car.drawn_w, 0.0
     for _ in range(steps):
-        start = car.soc
-        half = session.power_w(description, place, 1.0) * width / 7200
-        car.soc = min(start + 100 * half / car.capacity_wh, max(start, 99.999_999))
-        energy = session.power_w(description, place, 1.0) * width / 3600
-        car.soc = min(100.0, start + 100 * energy / car.capacity_wh)
-        wh += (car.soc - start) / 100 * car.capacity_wh
-    return wh
+        for half in (0.5, 1.0):  # the midpoint rule
+            target = session.power_w(description, free, 1.0)
+            if ramp is not None and target:
+                change = ramp * width / 2
+                watts = min(target, watts + change) if watts < target else max(target, watts - change)
+            else:
+                watts = target
+            if half == 1.0:
+                continue
+            energy = watts * width / 3600
+        free.car.soc = min(100.0, free.car.soc + energy * 100 * car.ev.efficiency / car.ev.capacity_wh)
+        wh += energy
+    return min(wh, (100 - car.soc) / 100 * car.ev.capacity_wh / car.ev.efficiency)
 
 
-@settings(max_examples=40, deadline=None)
-@given(DESCRIPTIONS, CARS, METERS, st.floats(0, 20_000))
+@settings(max_examples=60, deadline=None)
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.floats(0, 20_000))
 def test_the_energy_is_the_integral_of_the_power(
-    description: Description, car: Car, meter: Meter, seconds: float
+    description: Description, car: Car, meter: Meter, limit: Limit | None, seconds: float
 ) -> None:
-    state, evse = charging(car, meter)
-    expected = by_steps(description, evse, seconds)
+    state, evse = charging(car, meter, limit)
+    expected = by_steps(description, evse, seconds) if session.is_offering(description, state, evse) else 0.0
+    most = max(car.drawn_w, session.power_w(description, evse, 1.0), session.most_w(description, evse))
     session.settle(description, state, evse, seconds)
-    assert evse.meter.energy_wh == pytest.approx(expected, rel=2e-3, abs=car.capacity_wh * 1e-4)
+    step = most * seconds / 2000 / 3600
+    assert evse.meter.energy_wh == pytest.approx(expected, rel=5e-3, abs=car.ev.capacity_wh * 1e-4 + 2 * step)
 
 
-@given(DESCRIPTIONS, CARS, METERS, st.lists(SECONDS, min_size=1, max_size=8))
-def test_looking_more_often_changes_nothing(
-    description: Description, car: Car, meter: Meter, pieces: list[float]
+@settings(deadline=None)
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.floats(1, 50_000), st.floats(0, 1))
+def test_the_power_is_the_slope_of_the_register(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, seconds: float, part: float
 ) -> None:
-    once, often = charging(copy.copy(car), copy.copy(meter)), charging(copy.copy(car), copy.copy(meter))
+    """At any moment, whatever ramp and curve do: what `power_w` says is what the register gains."""
+    state, evse = charging(car, meter, limit)
+    now, instant = seconds * part, 1e-2
+    session.settle(description, state, evse, now)
+    before, watts = evse.meter.energy_wh, session.flow_now(description, state, evse, now).power_w
+    session.settle(description, state, evse, now + instant)
+    after = session.flow_now(description, state, evse, now + instant).power_w
+    low, high = min(watts, after), max(watts, after)
+    gained = (evse.meter.energy_wh - before) * 3600 / instant
+    slack = 1e-6 * high + evse.meter.energy_wh * 1e-6 + 1e-3
+    if car.soc < 100:
+        assert low - slack <= gained
+    assert gained <= max(high, watts + (car.ev.ramp_w_s or 0) * instant) + slack
+
+
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.lists(SECONDS, min_size=1, max_size=8))
+def test_looking_more_often_changes_nothing(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, pieces: list[float]
+) -> None:
+    once = charging(copy.copy(car), copy.copy(meter), limit)
+    often = charging(copy.copy(car), copy.copy(meter), limit)
     now = 0.0
     for piece in pieces:
         now += piece
         session.settle(description, *often, now)
     session.settle(description, *once, now)
     assert often[1].meter.energy_wh == pytest.approx(once[1].meter.energy_wh, rel=1e-6, abs=0.1)
+    assert often[1].meter.reactive_varh == pytest.approx(once[1].meter.reactive_varh, rel=1e-6, abs=0.2)
 
 
-@given(DESCRIPTIONS, CARS, METERS, st.lists(SECONDS, max_size=8))
-def test_the_register_never_falls_and_the_battery_never_overflows(
-    description: Description, car: Car, meter: Meter, pieces: list[float]
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.lists(SECONDS, max_size=8))
+def test_J02_FR_16_the_register_never_falls_and_the_battery_never_overflows(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, pieces: list[float]
 ) -> None:
-    state, evse = charging(car, meter)
-    missing, now = (100 - car.soc) / 100 * car.capacity_wh, 0.0
+    state, evse = charging(car, meter, limit)
+    missing, now = (100 - car.soc) / 100 * car.ev.capacity_wh / car.ev.efficiency, 0.0
     for piece in pieces:
         before, now = evse.meter.energy_wh, now + piece
         session.settle(description, state, evse, now)
         assert evse.meter.energy_wh >= before
         assert car.soc <= 100
+        assert 0 <= car.drawn_w < math.inf
     assert evse.meter.energy_wh <= missing * (1 + 1e-9)
 
 
-@given(DESCRIPTIONS, CARS, METERS)
-def test_the_battery_is_full_exactly_when_it_is_said_to_be(
-    description: Description, car: Car, meter: Meter
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, SECONDS)
+def test_what_the_battery_gains_is_what_the_meter_counts_but_for_the_losses(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, seconds: float
 ) -> None:
-    state, evse = charging(car, meter)
+    state, evse = charging(car, meter, limit)
+    before = car.soc
+    session.settle(description, state, evse, seconds)
+    gained = (car.soc - before) / 100 * car.ev.capacity_wh
+    assert gained == pytest.approx(evse.meter.energy_wh * car.ev.efficiency, rel=1e-6, abs=1e-3)
+
+
+@given(DESCRIPTIONS, CARS, METERS, LIMITS)
+def test_the_battery_is_full_exactly_when_it_is_said_to_be(
+    description: Description, car: Car, meter: Meter, limit: Limit | None
+) -> None:
+    state, evse = charging(car, meter, limit)
+    assume(session.is_offering(description, state, evse))
     seconds = session.seconds_to_full(description, evse)
     if math.isinf(seconds):
         assert session.power_w(description, evse, 0.0) == 0 or car.soc == 100
         return
     if seconds > 1:
         nearly = copy.copy(car)
-        session.settle(description, *charging(nearly, copy.copy(meter)), seconds - 1)
+        session.settle(description, *charging(nearly, copy.copy(meter), limit), seconds - 1)
         assert nearly.soc < 100
     session.settle(description, state, evse, seconds)
     assert car.soc == 100
 
 
-@given(DESCRIPTIONS, CARS, METERS, st.floats(1_700_000_000, 1_800_000_000))
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.floats(1e-3, 50_000))
+def test_an_amount_of_energy_takes_as_long_as_is_said(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, energy: float
+) -> None:
+    state, evse = charging(car, meter, limit)
+    assume(session.is_offering(description, state, evse))
+    seconds = session.seconds_for(description, evse, energy)
+    if math.isinf(seconds):
+        session.settle(description, state, evse, 1e9)
+        assert evse.meter.energy_wh <= energy * (1 + 1e-9)
+        return
+    session.settle(description, state, evse, seconds)
+    assert evse.meter.energy_wh == pytest.approx(energy, rel=1e-6, abs=car.ev.max_w * 1e-6)
+
+
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, st.floats(1_700_000_000, 1_800_000_000))
 def test_the_moment_of_the_full_battery_is_met_although_epoch_seconds_are_coarse(
-    description: Description, car: Car, meter: Meter, now: float
+    description: Description, car: Car, meter: Meter, limit: Limit | None, now: float
 ) -> None:
     """Otherwise the station would be woken at the same moment again and again."""
     meter.at = now
-    state, evse = charging(car, meter)
+    state, evse = charging(car, meter, limit)
+    assume(session.is_offering(description, state, evse))
     seconds = session.seconds_to_full(description, evse)
     if seconds < 1e6:
         session.settle(description, state, evse, now + seconds)
         assert car.soc == 100
 
 
-@given(DESCRIPTIONS, CARS)
-def test_the_power_is_within_every_limit(description: Description, car: Car) -> None:
-    power = session.power_w(description, charging(car)[1], 1.0)
-    assert 0 <= power <= description.max_w * (1 + 1e-9)
-    assert power <= car.max_w
-    if car.max_a is not None and description.phases:
-        phases = min(car.phases, description.phases)
-        assert power <= car.max_a * description.voltage_v * phases * (1 + 1e-9)
+@given(DESCRIPTIONS, CARS, LIMITS)
+def test_the_power_is_within_every_limit(description: Description, car: Car, limit: Limit | None) -> None:
+    car.drawn_w, car.ev = 0.0, replace(car.ev, ramp_w_s=None)
+    state, evse = charging(car, None, limit)
+    flow = session.flow_now(description, state, evse, 1.0)
+    most = [description.max_w, car.ev.max_w]
+    amps = [car.ev.max_a, car.ev.cable_a] if description.phases else [car.ev.cable_a]
+    if limit is not None:
+        most += [] if limit.power_w is None else [limit.power_w]
+        amps.append(limit.current_a)
+    assert 0 <= flow.power_w <= min(most) * (1 + 1e-9)
+    assert max(flow.current_a) <= min((it for it in amps if it is not None), default=math.inf) * (1 + 1e-9)
+    if limit is not None and limit.phases is not None:
+        assert sum(it > 0 for it in flow.current_a) <= limit.phases
 
 
 @pytest.mark.parametrize(
-    ("description", "car", "watts"),
+    ("description", "ev", "watts"),
     [
-        (AC, Car(max_w=11_000), 11_000),
-        (AC, Car(max_w=50_000), 22_080),
-        (AC, Car(max_w=50_000, phases=1), 7_360),
-        (AC, Car(max_w=50_000, phases=2), 14_720),
-        (AC, Car(max_a=10), 6_900),
-        (AC, Car(max_a=10, phases=1), 2_300),
-        (AC, Car(max_a=0), 0),
-        (Description(phases=1, max_w=3_680), Car(max_w=11_000), 3_680),
-        (DC, Car(max_w=100_000), 100_000),
-        (DC, Car(max_w=200_000), 150_000),
+        (AC, {"max_w": 11_000}, 11_000),
+        (AC, {"max_w": 50_000}, 22_080),
+        (AC, {"max_w": 50_000, "phases": 1}, 7_360),
+        (AC, {"max_w": 50_000, "phases": 2}, 14_720),
+        (AC, {"max_w": 50_000, "cable_a": 20}, 13_800),
+        (AC, {"max_w": 50_000, "power_factor": 0.9}, 19_872),
+        (AC, {"max_a": 10}, 6_900),
+        (AC, {"max_a": 10, "phases": 1}, 2_300),
+        (AC, {"max_a": 0}, 0),
+        (AC, {"min_a": 33}, 0),
+        (Description(phases=1, max_w=3_680), {"max_w": 11_000}, 3_680),
+        (DC, {"max_w": 100_000}, 100_000),
+        (DC, {"max_w": 200_000}, 150_000),
     ],
 )
-def test_what_limits_the_power(description: Description, car: Car, watts: float) -> None:
-    car.ready_at = 0.0
-    assert session.power_w(description, charging(car)[1], 1.0) == pytest.approx(watts)
+def test_what_limits_the_power(description: Description, ev: dict[str, float | None], watts: float) -> None:
+    assert session.power_w(description, charging(car(**ev))[1], 1.0) == pytest.approx(watts)
+
+
+@pytest.mark.parametrize(
+    ("limit", "watts", "amps"),
+    [
+        (Limit(power_w=4_140), 4_140, (6, 6, 6)),
+        (Limit(power_w=4_139), 0, (0, 0, 0)),
+        (Limit(current_a=10), 6_900, (10, 10, 10)),
+        (Limit(current_a=5.9), 0, (0, 0, 0)),
+        (Limit(power_w=0, current_a=0), 0, (0, 0, 0)),
+        (Limit(power_w=2_300, phases=1), 2_300, (10, 0, 0)),
+        (Limit(power_w=2_300, phases=1, phase=3), 2_300, (0, 0, 10)),
+        (Limit(current_a=16, phases=2), 7_360, (16, 16, 0)),
+        (Limit(power_w=50_000), 11_040, (16, 16, 16)),
+    ],
+)
+def test_K01_FR_38_what_a_limit_leaves(limit: Limit, watts: float, amps: tuple[float, ...]) -> None:
+    state, evse = charging(car(max_w=11_040), None, limit)
+    flow = session.flow_now(AC, state, evse, 1.0)
+    assert flow.power_w == pytest.approx(watts)
+    assert flow.current_a == pytest.approx(amps)
+
+
+def test_less_than_6_A_cannot_be_offered_and_less_than_its_own_least_no_car_takes() -> None:
+    state, evse = charging(car(min_a=8.0), None, Limit(current_a=7))
+    assert session.is_offering(AC, state, evse)
+    assert not session.takes_energy(AC, evse, 1.0)
+    evse.limit = Limit(current_a=5)
+    assert not session.is_offering(AC, state, evse)
+
+
+def test_power_rises_and_falls_by_the_ramp_of_the_car() -> None:
+    state, evse = charging(car(max_w=10_000, ramp_w_s=1000.0))
+    seen = []
+    for now, limit in ((0, None), (4, None), (10, None), (11, 7_000.0), (12, 7_000.0), (14, 7_000.0)):
+        session.settle(AC, state, evse, now)
+        evse.limit = None if limit is None else Limit(power_w=limit)
+        seen.append(session.flow_now(AC, state, evse, now).power_w)
+    assert seen == pytest.approx([0, 4_000, 10_000, 10_000, 9_000, 7_000])
+    # 10 s up, 1 s flat, 3 s down: triangles and rectangles.
+    assert evse.meter.energy_wh * 3600 == pytest.approx(50_000 + 10_000 + 3 * 8_500)
+
+
+def test_a_cut_of_the_energy_is_no_ramp() -> None:
+    state, evse = charging(car(ramp_w_s=1000.0))
+    session.settle(AC, state, evse, 60)
+    evse.suspended = True
+    session.settle(AC, state, evse, 61)
+    evse.suspended = False
+    assert session.flow_now(AC, state, evse, 61).power_w == 0
+
+
+def test_a_ramp_meets_a_falling_curve() -> None:
+    ev = {"soc": 50.0, "capacity_wh": 1000.0, "max_w": 10_000.0, "ramp_w_s": 50.0}
+    place = car(**ev)
+    place.ev = replace(place.ev, curve=((0.0, 100.0), (100.0, 10.0)))
+    state, evse = charging(place)
+    expected = by_steps(DC, evse, 200, 100_000)
+    session.settle(DC, state, evse, 200)
+    assert evse.meter.energy_wh == pytest.approx(expected, rel=1e-4)
+    assert place.drawn_w == pytest.approx(10_000 - 90 * place.soc, rel=1e-6)
 
 
 @pytest.mark.parametrize(("soc", "share"), [(0, 1), (80, 1), (90, 0.525), (99.999_999, 0.05), (100, 0)])
 def test_the_power_falls_from_80_percent_on(soc: float, share: float) -> None:
-    evse = charging(Car(soc=soc, ready_at=0.0))[1]
+    evse = charging(car(soc=soc))[1]
     assert session.power_w(AC, evse, 1.0) == pytest.approx(share * 11_000, rel=1e-6)
 
 
-@given(DESCRIPTIONS, CARS, METERS, st.none() | st.floats(1, 1000))
-def test_the_power_is_the_sum_of_voltage_times_current(
-    description: Description, car: Car, meter: Meter, volts: float | None
+VOLTS = st.none() | st.floats(1, 1000) | st.tuples(*[st.floats(100, 300)] * 3)
+
+
+@given(DESCRIPTIONS, CARS, METERS, LIMITS, VOLTS)
+def test_the_power_is_the_sum_of_voltage_times_current_times_power_factor(
+    description: Description, car: Car, meter: Meter, limit: Limit | None, volts: float | None
 ) -> None:
     meter.voltage_v = volts
-    state, evse = charging(car, meter)
+    state, evse = charging(car, meter, limit)
     flow = session.flow_now(description, state, evse, 1.0)
+    assert flow.power_factor == (car.ev.power_factor if description.phases else 1)
     total = sum(u * i for u, i in zip(flow.voltage_v, flow.current_a, strict=True))
-    assert total == pytest.approx(flow.power_w)
+    assert total * flow.power_factor == pytest.approx(flow.power_w)
+    assert sum(flow.power_by_line) == pytest.approx(flow.power_w)
+    assert math.hypot(sum(flow.reactive_by_line), flow.power_w) == pytest.approx(total)
     assert sum(amps > 0 for amps in flow.current_a) in (0, max(1, flow.phases))
 
 
 def test_the_voltage_stands_on_the_phases_of_the_evse_the_current_on_those_of_the_car() -> None:
-    state, evse = charging(Car(phases=1, ready_at=0.0))
+    state, evse = charging(car(phases=1))
     flow = session.flow_now(AC, state, evse, 1.0)
     assert flow.voltage_v == (230, 230, 230)
     assert flow.current_a == pytest.approx((7360 / 230, 0, 0))
@@ -249,7 +415,7 @@ def _break(_state: State, evse: Evse) -> None:
     ],
 )
 def test_no_energy_flows_without_any_one_of_its_conditions(change: Change) -> None:
-    state, evse = charging(Car(ready_at=0.0))
+    state, evse = charging(car())
     change(state, evse)
     session.settle(AC, state, evse, 3600)
     assert evse.meter.energy_wh == 0

@@ -76,7 +76,7 @@ async def test_the_handshake_offers_the_subprotocols_and_names_the_program() -> 
     assert "Authorization" not in headers
 
 
-async def test_a00_fr_203_basic_auth_is_identity_and_password_in_utf_8_beside_an_encoded_url() -> None:
+async def test_A00_FR_204_A00_FR_205_identity_and_password_in_utf_8_beside_an_encoded_url() -> None:
     async with csms() as server:
         endpoint = Endpoint(
             url=f"ws://127.0.0.1:{server.port}/ocpp/CP%2B1",

@@ -66,7 +66,7 @@ async def set_password(remote: Csms, password: str) -> str:
     return str(answer.set_variable_result[0]["attribute_status"])
 
 
-async def test_B10_FR_03_FR_10_when_one_csms_is_gone_the_station_registers_with_the_other(
+async def test_B10_FR_03_B10_FR_10_when_one_csms_is_gone_the_station_registers_with_the_other(
     tmp_path: Path,
 ) -> None:
     async with AsyncExitStack() as stack, csms(password=PASSWORD) as second:

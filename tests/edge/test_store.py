@@ -167,7 +167,7 @@ def test_what_a_crash_left_beside_the_file_is_no_obstacle(
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o277])
 @pytest.mark.parametrize("path", ["state.json", "states"])
-def test_only_the_owner_may_read_it(tmp_path: Path, path: str, umask: int) -> None:
+def test_A01_FR_10_only_the_owner_may_read_it(tmp_path: Path, path: str, umask: int) -> None:
     it = store(tmp_path / path)
     if path == "states":
         (tmp_path / path).mkdir()

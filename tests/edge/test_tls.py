@@ -91,25 +91,51 @@ def tls_of(peer: ServerConnection) -> ssl.SSLObject:
 
 
 @pytest.mark.parametrize("version", [V2, V3])
-async def test_TC_A_01_TC_A_04_A00_FR_301_302_308_312_profile_2_is_tls_and_basic_auth(
+async def test_TC_A_01_TC_A_04_A00_FR_301_A00_FR_304_A00_FR_308_A00_FR_312_A00_FR_317_profile_2_is_tls_and_basic_auth(  # noqa: E501
     pki: Pki, version: ssl.TLSVersion
 ) -> None:
     context = pki.server()
     context.maximum_version = version
-    async with linked(context, Trust(pki.roots), password="only-for-tests-0001") as (peer, bench):
+    async with linked(context, Trust(pki.roots), password="only-für-tests-01") as (peer, bench):
         bench.link.send("over TLS")
         assert await peer.recv() == "over TLS"
         assert tls_of(peer).version() == {V2: "TLSv1.2", V3: "TLSv1.3"}[version]
         authorization = request_of(peer).headers["Authorization"]
-        assert base64.b64decode(authorization.removeprefix("Basic ")) == b"CP001:only-for-tests-0001"
+        assert base64.b64decode(authorization.removeprefix("Basic ")).decode() == "CP001:only-für-tests-01"
         await bench.stop()
         await peer.wait_closed()
         assert peer.close_code == 1001
 
 
+@pytest.mark.parametrize("scheme", ["ws", "wss"])
+async def test_A00_FR_202_A00_FR_203_A00_FR_302_each_request_to_connect_has_name_and_password(
+    pki: Pki, scheme: str
+) -> None:
+    heard: list[str | None] = []
+
+    def refuse_twice(connection: ServerConnection, request: Any) -> Response | None:
+        heard.append(request.headers.get("Authorization"))
+        return connection.respond(503, "") if len(heard) < 3 else None
+
+    context = pki.server() if scheme == "wss" else None
+    async with csms(ssl=context, process_request=refuse_twice) as server:
+        trust, password = Trust(pki.roots), "only-for-tests-0001"
+        endpoint = endpoint_of(server.port, scheme, HOST, trust=trust, password=password)
+        async with linking(endpoint) as bench:
+            for _ in range(2):
+                assert (await bench.hears())[0] == "disconnected"
+                bench.clock.wake()
+            assert await bench.hears() == CONNECTED
+            await (await server.accepts()).close()
+            assert (await bench.hears())[0] == "disconnected"
+            bench.clock.wake()
+            assert await bench.hears() == CONNECTED
+    assert heard == ["Basic " + base64.b64encode(b"CP001:only-for-tests-0001").decode()] * 4
+
+
 @pytest.mark.parametrize("version", [V2, V3])
 @pytest.mark.parametrize("times", [{}, PAST], ids=["valid", "expired"])
-async def test_TC_A_07_A00_FR_401_402_430_profile_3_shows_its_certificate_even_an_expired_one(
+async def test_TC_A_07_A00_FR_401_A00_FR_402_A00_FR_415_A00_FR_420_A00_FR_430_profile_3_shows_its_certificate_even_an_expired_one(  # noqa: E501
     pki: Pki, version: ssl.TLSVersion, times: dict[str, Any]
 ) -> None:
     context = pki.mutual(version)
@@ -118,11 +144,20 @@ async def test_TC_A_07_A00_FR_401_402_430_profile_3_shows_its_certificate_even_a
     async with linked(context, pki.station(**times)) as (peer, _bench):
         subject = peer.transport.get_extra_info("peercert")["subject"]
         assert (("commonName", "CP001"),) in subject
+        assert tls_of(peer).version() == {V2: "TLSv1.2", V3: "TLSv1.3"}[version]
         assert "Authorization" not in request_of(peer).headers
 
 
-async def test_A00_FR_308_a_chain_with_an_intermediate_is_followed(pki: Pki) -> None:
-    async with linked(pki.server(ca=pki.ca.create_child_ca()), Trust(pki.roots)):
+OWN = pytest.mark.parametrize(
+    "own", [lambda pki: Trust(pki.roots), lambda pki: pki.station()], ids=["profile 2", "profile 3"]
+)
+
+
+@OWN
+async def test_A00_FR_308_A00_FR_411_a_chain_with_an_intermediate_is_followed(
+    pki: Pki, own: Callable[[Pki], Trust]
+) -> None:
+    async with linked(pki.server(ca=pki.ca.create_child_ca()), own(pki)):
         pass
 
 
@@ -137,8 +172,11 @@ async def test_several_roots_are_trusted_side_by_side(pki: Pki) -> None:
         pass
 
 
-async def test_A00_FR_309_412_510_the_name_may_stand_in_the_subject_alone(pki: Pki) -> None:
-    async with linked(pki.named_in_the_subject(HOST), Trust(pki.roots)):
+@OWN
+async def test_A00_FR_309_A00_FR_412_A00_FR_510_the_name_may_stand_in_the_subject_alone(
+    pki: Pki, own: Callable[[Pki], Trust]
+) -> None:
+    async with linked(pki.named_in_the_subject(HOST), own(pki)):
         pass
 
 
@@ -164,10 +202,11 @@ async def test_the_server_is_told_the_name_that_is_meant(pki: Pki) -> None:
         ("AES256-GCM-SHA384", {"key_type": RSA}),
     ],
 )
-async def test_TC_A_04_A00_FR_319_422_each_suite_of_the_specification_will_do(
-    pki: Pki, suite: str, key: dict[str, Any]
+@OWN
+async def test_TC_A_04_A00_FR_319_A00_FR_422_each_suite_of_the_specification_will_do(
+    pki: Pki, suite: str, key: dict[str, Any], own: Callable[[Pki], Trust]
 ) -> None:
-    async with linked(only(pki.server(**key), suite), Trust(pki.roots)) as (peer, _bench):
+    async with linked(only(pki.server(**key), suite), own(pki)) as (peer, _bench):
         assert tls_of(peer).cipher() == (suite, "TLSv1.2", int(suite.split("AES")[1][:3]))
         assert tls_of(peer).compression() is None
 
@@ -175,6 +214,7 @@ async def test_TC_A_04_A00_FR_319_422_each_suite_of_the_specification_will_do(
 # What the station refuses
 
 
+@OWN
 @pytest.mark.parametrize(
     ("certificate", "why"),
     [
@@ -200,18 +240,18 @@ async def test_TC_A_04_A00_FR_319_422_each_suite_of_the_specification_will_do(
         "also-wildcard",
     ],
 )
-async def test_TC_A_05_A00_FR_309_310_311_412_413_414_a_bad_certificate_then_a_good_one(
-    pki: Pki, certificate: Callable[[Pki], ssl.SSLContext], why: str
+async def test_TC_A_05_A00_FR_309_A00_FR_310_A00_FR_311_A00_FR_411_A00_FR_412_A00_FR_413_A00_FR_414_a_bad_certificate_then_a_good_one(  # noqa: E501
+    pki: Pki, certificate: Callable[[Pki], ssl.SSLContext], why: str, own: Callable[[Pki], Trust]
 ) -> None:
     async with csms(ssl=certificate(pki)) as bad, csms(ssl=pki.server()) as good:
-        bad_endpoint = to(bad.port, Trust(pki.roots), password="only-for-tests-0001")
-        async with linking(bad_endpoint) as bench:
+        trust = own(pki)
+        async with linking(to(bad.port, trust)) as bench:
             _, reason, failures, _ = await bench.hears()
             assert failures == 1
             assert reason.startswith("certificate of the CSMS refused: ")
             assert why in reason
             assert bench.ear.kinds == ["InvalidCsmsCertificate"]
-            bench.ear.at = to(good.port, Trust(pki.roots))
+            bench.ear.at = to(good.port, trust)
             bench.clock.wake()
             assert await bench.hears() == CONNECTED
 
@@ -244,19 +284,25 @@ async def test_the_system_is_believed_only_where_the_station_has_no_roots_of_its
         assert (await failure(to(server.port, own)))[0] == "InvalidCsmsCertificate"
 
 
-async def test_TC_A_06_A00_FR_313_314_316_416_417_419_a_csms_with_old_tls(pki: Pki) -> None:
+@OWN
+async def test_TC_A_06_A00_FR_313_A00_FR_314_A00_FR_316_A00_FR_416_A00_FR_417_A00_FR_419_a_csms_with_old_tls(
+    pki: Pki, own: Callable[[Pki], Trust]
+) -> None:
     async with blocking(old(pki.server())) as port:
-        kind, reason = await failure(to(port, Trust(pki.roots)))
+        kind, reason = await failure(to(port, own(pki)))
     assert (kind, reason) == ("InvalidTLSVersion", "TLS refused by the CSMS: tlsv1 alert protocol version")
 
 
+@OWN
 @pytest.mark.parametrize(
     "ciphers",
     ["ECDHE-ECDSA-AES128-SHA", "ECDHE-ECDSA-AES128-SHA256", "NULL", "ECDHE-ECDSA-CHACHA20-POLY1305"],
 )
-async def test_A00_FR_320_323_423_426_a_csms_with_other_suites_alone(pki: Pki, ciphers: str) -> None:
+async def test_A00_FR_320_A00_FR_323_A00_FR_423_A00_FR_426_a_csms_with_other_suites_alone(
+    pki: Pki, ciphers: str, own: Callable[[Pki], Trust]
+) -> None:
     async with blocking(only(pki.server(), ciphers)) as port:
-        kind, _ = await failure(to(port, Trust(pki.roots)))
+        kind, _ = await failure(to(port, own(pki)))
     assert kind == "InvalidTLSCipherSuite"
 
 
@@ -278,7 +324,7 @@ def server_hello(version: int, suite: int, compression: int = 0) -> bytes:
     ],
     ids=["TLS 1.1", "TLS 1.0", "SSL 3", "3DES", "deflate"],
 )
-async def test_TC_A_06_A00_FR_316_321_323_a_csms_that_chooses_what_was_not_offered(
+async def test_TC_A_06_A00_FR_316_A00_FR_321_A00_FR_323_a_csms_that_chooses_what_was_not_offered(
     pki: Pki, answer: bytes, kind: str
 ) -> None:
     async with raw_csms() as server, linking(to(server.port, Trust(pki.roots))) as bench:
@@ -317,8 +363,11 @@ class ClientHello:
         return found
 
 
-async def test_TC_A_04_A00_FR_313_319_321_416_422_424_what_the_station_offers(pki: Pki) -> None:
-    async with raw_csms() as server, linking(to(server.port, Trust(pki.roots))):
+@OWN
+async def test_TC_A_04_A00_FR_313_A00_FR_319_A00_FR_321_A00_FR_416_A00_FR_422_A00_FR_424_what_the_station_offers(  # noqa: E501
+    pki: Pki, own: Callable[[Pki], Trust]
+) -> None:
+    async with raw_csms() as server, linking(to(server.port, own(pki))):
         wire = await server.accepts()
         async with asyncio.timeout(PATIENCE):
             head = await wire.reader.readexactly(5)
@@ -416,7 +465,7 @@ async def test_a_key_that_is_gone_or_another_is_a_failed_attempt_and_a_repaired_
 @pytest.mark.parametrize(
     ("trust", "why"),
     [
-        (Trust(roots=""), "a root certificate cannot be read"),
+        (Trust(roots=""), "no root certificate is installed"),
         (Trust(roots="junk"), "a root certificate cannot be read"),
         (Trust(chain="junk", key=os.devnull), f"the key {os.devnull} cannot be used with the certificate"),
         (Trust(chain="junk"), "there is no key for the certificate"),
@@ -478,7 +527,7 @@ async def test_a_frozen_tls_connection_is_silent(pki: Pki) -> None:
     ],
     ids=["root", "wildcard", "version", "suite", "1.2 certificate", "1.3 certificate"],
 )
-def test_A00_FR_310_316_323_407_on_uvloop(
+def test_A00_FR_310_A00_FR_316_A00_FR_323_A00_FR_407_on_uvloop(
     pki: Pki, context: Callable[[Pki], ssl.SSLContext], kind: str
 ) -> None:
     async def attempt() -> str:
@@ -542,5 +591,5 @@ REFUSED = "FailedToAuthenticateAtCsms"
     ],
     ids=repr,
 )
-def test_A00_FR_310_316_323_the_kind_of_a_failure(failure: BaseException, kind: str) -> None:
+def test_A00_FR_310_A00_FR_316_A00_FR_323_the_kind_of_a_failure(failure: BaseException, kind: str) -> None:
     assert kind_of(failure) == kind

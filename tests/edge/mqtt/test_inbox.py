@@ -572,7 +572,7 @@ def test_unknown_command_names_the_nearest(desk: Desk) -> None:
 
 
 def test_what_comes_later_is_unsupported(desk: Desk) -> None:
-    assert desk.refusal(f"{STATION}/chaos")["code"] == "unsupported"
+    assert desk.refusal(f"{STATION}/scenario")["code"] == "unsupported"
 
 
 def test_what_does_not_fit_the_state_is_invalid_state(desk: Desk) -> None:
@@ -703,7 +703,7 @@ def test_many_are_never_reset_powered_or_removed_at_once(topic: str, command: st
     assert lab().refusal(f"{topic}/cmd/{command}")["code"] == "not_allowed"
 
 
-@pytest.mark.parametrize(("command", "code"), [("plugin", "unknown_command"), ("chaos", "unsupported")])
+@pytest.mark.parametrize(("command", "code"), [("plugin", "unknown_command"), ("scenario", "unsupported")])
 def test_a_command_to_many_that_is_none_is_refused_once(command: str, code: str) -> None:
     assert lab().refusal(f"all/cmd/{command}")["code"] == code
 

@@ -10,6 +10,7 @@ import orjson
 import pytest
 
 from ocppd.core.station import Station
+from ocppd.core.times import format_time
 from ocppd.edge.mqtt.mirror import Mirror
 from ocppd.edge.mqtt.outgoing import Message
 from tests.edge.mqtt.desk import TWO_BY_TWO, Desk, station
@@ -22,10 +23,10 @@ CONNECTOR = f"{EVSE}/connector/1"
 KEYS = {
     f"{STATION}/state": {
         *("station", "daemon", "boot", "seq", "power", "network", "csms", "operative", "faults"),
-        *("vendor", "model", "firmware", "ts"),
+        *("display", "vendor", "model", "firmware", "ts"),
     },
     f"{EVSE}/state": {
-        *("station", "evse", "operative", "limit_w", "limit_source", "reservation", "ts", "tx"),
+        *("station", "evse", "operative", "limit_w", "limit_source", "reservation", "cost", "ts", "tx"),
     },
     f"{EVSE}/meter": {"evse", "power_w", "energy_wh", "current_a", "voltage_v", "soc", "ts"},
     f"{CONNECTOR}/state": {
@@ -125,6 +126,24 @@ def test_everything_hangs_retained_in_the_quality_of_the_contract() -> None:
         f"{CONNECTOR}/state": 0,
         f"{CONNECTOR}/status": 1,
     }
+
+
+def test_what_is_on_the_display_hangs_there_when_its_time_has_come() -> None:
+    desk = Desk()
+    wall = Wall(desk)
+    start = format_time(desk.clock.now + 10)
+    text = {"format": "UTF8", "content": "Welcome"}
+    message = {"id": 1, "priority": "InFront", "startDateTime": start, "message": text}
+    frame = [2, "a", "SetDisplayMessage", {"message": message}]
+    desk.fleet.received("CP001", orjson.dumps(frame).decode())
+    wall.look()
+    assert wall.json(f"{STATION}/state")["display"] == []
+    desk.advance(9)
+    assert wall.look() == []
+    desk.advance(1)
+    assert wall.look() == [f"{STATION}/state"]
+    [line] = wall.json(f"{STATION}/state")["display"]
+    assert (line["about"], line["id"], line["content"]) == ("message", 1, "Welcome")
 
 
 def test_every_place_has_its_topics() -> None:

@@ -1,0 +1,105 @@
+"""What differs between OCPP 2.0.1 and 2.1: blocks write the fuller form, and this cuts it to fit.
+
+Every message of 2.0.1 fits the schemas of 2.1 once its block names what only 2.1 asks for. So a call may wait
+for a connection without knowing which OCPP that will speak: `outgoing` makes it fit when it leaves.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from ocppd.core.errors import CommandError
+from ocppd.core.schemas import OCPP_21, OCPP_201
+
+if TYPE_CHECKING:
+    from ocppd.core.schemas import Payload, Version
+    from ocppd.core.station import Station
+
+# The messages that only 2.1 has, and who says them.
+NEW: dict[str, Literal["station", "CSMS"]] = {
+    "AFRRSignal": "CSMS",
+    "AdjustPeriodicEventStream": "CSMS",
+    "BatterySwap": "station",
+    "ChangeTransactionTariff": "CSMS",
+    "ClearDERControl": "CSMS",
+    "ClearTariffs": "CSMS",
+    "ClosePeriodicEventStream": "station",
+    "GetCertificateChainStatus": "station",
+    "GetDERControl": "CSMS",
+    "GetPeriodicEventStream": "CSMS",
+    "GetTariffs": "CSMS",
+    "NotifyAllowedEnergyTransfer": "CSMS",
+    "NotifyDERAlarm": "station",
+    "NotifyDERStartStop": "station",
+    "NotifyPriorityCharging": "station",
+    "NotifySettlement": "station",
+    "NotifyWebPaymentStarted": "CSMS",
+    "OpenPeriodicEventStream": "station",
+    "PullDynamicScheduleUpdate": "station",
+    "ReportDERControl": "station",
+    "RequestBatterySwap": "CSMS",
+    "SetDERControl": "CSMS",
+    "SetDefaultTariff": "CSMS",
+    "UpdateDynamicSchedule": "CSMS",
+    "UsePriorityCharging": "CSMS",
+    "VatNumberValidation": "station",
+}
+# The only SEND: it is not answered.
+STREAM = "NotifyPeriodicEventStream"
+
+# What only 2.1 has of a message that both have, by its path; each list on the way is gone through.
+_ONLY_IN_21: dict[str, tuple[tuple[str, ...], ...]] = {
+    "NotifyMonitoringReport": (("monitor", "variableMonitoring", "eventNotificationType"),),
+    "TransactionEvent": (("costDetails",), ("transactionInfo", "tariffId")),
+}
+
+
+# What 2.0.1 has no word for, and the word that comes nearest.
+_OLDER_WORDS = {"TransactionEvent": {"triggerReason": {"TariffChanged": "Trigger"}}}
+
+
+def version_of(protocol: str | None) -> Version:
+    """The OCPP that a subprotocol speaks; before the first connection it is the older one."""
+    return OCPP_21 if protocol == OCPP_21 else OCPP_201
+
+
+def knows(version: Version, action: str) -> bool:
+    """Whether a message of ours can be said in that OCPP."""
+    return version == OCPP_21 or action not in NEW
+
+
+def unhandled(version: Version, action: str) -> str:
+    """The RPC error code for a request that nobody here serves (Part 4, 4.3)."""
+    return "NotSupported" if version == OCPP_21 and action in NEW else "NotImplemented"
+
+
+def outgoing(version: Version, action: str, payload: Payload) -> Payload:
+    """The request as that OCPP knows it: without what only the newer one has."""
+    if version == OCPP_21 or action not in _ONLY_IN_21:
+        return payload
+    for path in _ONLY_IN_21[action]:
+        payload = _without(payload, path)
+    for name, words in _OLDER_WORDS.get(action, {}).items():
+        if payload.get(name) in words:
+            payload = {**payload, name: words[payload[name]]}
+    return payload
+
+
+def _without(value: Any, path: tuple[str, ...]) -> Any:
+    """A copy without what stands at the end of the path, or the value itself where that is not there."""
+    if isinstance(value, list):
+        return [_without(item, path) for item in value]
+    name, *rest = path
+    if name not in value:
+        return value
+    if not rest:
+        return {key: item for key, item in value.items() if key != name}
+    return {**value, name: _without(value[name], tuple(rest))}
+
+
+def require_21(st: Station) -> None:
+    """Raise CommandError where the CSMS would not know a message of 2.1, or cannot be told now."""
+    if not st.is_online or st.request is None:
+        raise CommandError("not_connected", "the CSMS cannot be reached or has not accepted the station")
+    if st.version != OCPP_21:
+        raise CommandError("unsupported", "the CSMS speaks OCPP 2.0.1, which has no such message")

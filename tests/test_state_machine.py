@@ -1,0 +1,371 @@
+"""Drivers, faults, power, network, the CSMS and restarts, all at random; what must hold all the same."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import Any
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as some
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from ocppd.blocks.e_points import conditions
+from ocppd.core.description import Car, Connector, Evse, Hardware
+from ocppd.core.errors import CallError
+from ocppd.core.times import format_time
+from tests.bench import Json, bugs_raise, with_presets
+from tests.watched import Place, Watched, same_energy
+
+HARDWARE = with_presets(
+    Hardware(
+        evses=(Evse(), Evse(phases=1, max_w=7360, connectors=(Connector("cType2"), Connector("sType2")))),
+        ev=Car(capacity_wh=5000, ready_delay_s=3),
+    ),
+    SampledDataCtrlr__TxUpdatedInterval="60",
+)
+PLACES: list[Place] = [(1, 1), (2, 1), (2, 2)]
+LEVELS: list[tuple[int, ...]] = [(), (1,), (2,), (2, 1), (2, 2)]
+TOKENS = ["AA11", "BB22", "CC33", "DD44"]
+GROUP = {"idToken": "G1", "type": "Central"}
+# What the CSMS says of each: a good one, two of one group, and a blocked one.
+INFOS: dict[str, Json] = {
+    "AA11": {"status": "Accepted"},
+    "BB22": {"status": "Accepted", "groupIdToken": GROUP},
+    "CC33": {"status": "Accepted", "groupIdToken": GROUP},
+    "DD44": {"status": "Blocked"},
+}
+TX_SWITCHES = ["StopTxOnInvalidId", "StopTxOnEVSideDisconnect", "TxBeforeAcceptedEnabled"]
+POINTS = ["ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer"]
+TALK = ["Authorize", "TransactionEvent", "StatusNotification", "BootNotification", "NotifyEvent", "Heartbeat"]
+TRIGGERS = [
+    "BootNotification",
+    "FirmwareStatusNotification",
+    "Heartbeat",
+    "LogStatusNotification",
+    "MeterValues",
+    "StatusNotification",
+    "TransactionEvent",
+]
+SETTINGS: list[tuple[str, object]] = [
+    *((f"TxCtrlr.{name}", value) for name in TX_SWITCHES for value in (True, False)),
+    *(("TxCtrlr.EVConnectionTimeOut", value) for value in (10, 120)),
+    *(("AuthCtrlr.OfflineTxForUnknownIdEnabled", value) for value in (True, False)),
+    *(("OCPPCommCtrlr.UnlockOnEVSideDisconnect", value) for value in (True, False)),
+    *(("OCPPCommCtrlr.OfflineThreshold", value) for value in (5, 300)),
+]
+PAUSES = [0.5, 1, 2, 5, 11, 31, 61, 130, 600, 3600]
+
+places = some.sampled_from(PLACES)
+evses = some.sampled_from([1, 2])
+tokens = some.sampled_from(TOKENS)
+switches = some.booleans()
+
+
+def id_token(token: str) -> Json:
+    return {"idToken": token, "type": "ISO14443"}
+
+
+class Everything(RuleBasedStateMachine):
+    """One station with two EVSEs, the second with two connectors, and whoever has to do with it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._stack = ExitStack()
+        self._stack.enter_context(bugs_raise())
+        self.bench: Watched
+        self.energy: list[tuple[float, float]] = [(0.0, 0.0)] * 2
+        self.car_is_new = False
+        self.next_id = 1
+
+    @initialize(restart=some.booleans())
+    def begin(self, restart: bool) -> None:
+        self.bench = Watched(HARDWARE, restart=restart)
+        self.bench.answers["Authorize"] = lambda it: {"idTokenInfo": INFOS[it["idToken"]["idToken"]]}
+
+    def teardown(self) -> None:
+        self._stack.close()
+
+    def csms(self, action: str, **payload: Any) -> Json:
+        """What the station answers; nothing, where it does not hear the CSMS."""
+        response = self.bench.csms(action, payload) if self.bench.hears else {}
+        assert "error" not in response, response
+        return response
+
+    def new_id(self) -> int:
+        self.next_id += 1
+        return self.next_id
+
+    # Drivers
+
+    @rule(place=places, soc=some.sampled_from([5, 79, 99.9, 100]), phases=some.sampled_from([1, 3]))
+    def plug_in(self, place: Place, soc: float, phases: int) -> None:
+        car = {"soc": soc, "phases": phases}
+        self.bench.do("plug-in", evse=place[0], connector=place[1], ev=car)
+        self.car_is_new = True
+
+    @rule(place=places)
+    def unplug(self, place: Place) -> None:
+        self.bench.do("unplug", evse=place[0], connector=place[1])
+        self.car_is_new = True
+
+    @rule(evse=evses, here=switches)
+    def park(self, evse: int, here: bool) -> None:
+        self.bench.do("park", evse=evse, on=here)
+
+    @rule(evse=evses, token=tokens)
+    def authorize(self, evse: int, token: str) -> None:
+        self.bench.do("authorize", evse=evse, id_token=token)
+
+    @rule(evse=evses, command=some.sampled_from(["start", "stop"]))
+    def press(self, evse: int, command: str) -> None:
+        self.bench.do(command, evse=evse)
+
+    @rule(evse=evses, by=some.sampled_from(["ev", "evse"]))
+    def suspend(self, evse: int, by: str) -> None:
+        self.bench.do("suspend", evse=evse, by=by)
+
+    @rule(evse=evses)
+    def resume(self, evse: int) -> None:
+        self.bench.do("resume", evse=evse)
+
+    # What breaks
+
+    @rule(place=places, code=some.sampled_from(["GroundFault", "ConnectorLockFailure"]), lasts=switches)
+    def break_it(self, place: Place, code: str, lasts: bool) -> None:
+        more = {} if lasts else {"for_s": 7}
+        self.bench.do("fault", evse=place[0], connector=place[1], code=code, **more)
+
+    @rule(place=places)
+    def repair(self, place: Place) -> None:
+        self.bench.do("clear-fault", evse=place[0], connector=place[1])
+
+    @rule(for_s=some.sampled_from([None, 40]))
+    def power_off(self, for_s: float | None) -> None:
+        self.bench.do("power", on=False, **({} if for_s is None else {"for_s": for_s}))
+
+    @rule()
+    def power_on(self) -> None:
+        self.bench.do("power", on=True)
+
+    @rule(on=switches, silent=switches)
+    def network(self, on: bool, silent: bool) -> None:
+        self.bench.do("network", on=on, silent=silent)
+
+    @precondition(lambda self: self.bench.is_connected)
+    @rule()
+    def lose_the_connection(self) -> None:
+        self.bench.drop()
+
+    @precondition(lambda self: self.bench.wanted and not self.bench.is_connected)
+    @rule()
+    def connect(self) -> None:
+        self.bench.connect()
+        self.bench.settle()
+
+    @rule()
+    def all_is_well(self) -> None:
+        """Power, network and a CSMS that answers: without this, most of a run is spent in the dark."""
+        self.bench.silent.clear()
+        self.judge_boots("Accepted")
+        self.bench.do("power", on=True)
+        self.bench.do("network", on=True)
+        if not self.bench.is_connected and self.bench.wanted:
+            self.bench.reconnect()
+
+    @rule(boots=switches)
+    def restart_the_daemon(self, boots: bool) -> None:
+        self.bench.start_again(boots=boots)
+
+    # The CSMS
+
+    @rule(action=some.sampled_from(TALK), silent=switches)
+    def fall_silent(self, action: str, silent: bool) -> None:
+        (self.bench.silent.add if silent else self.bench.silent.discard)(action)
+
+    @rule(status=some.sampled_from(["Accepted", "Accepted", "Pending", "Rejected"]))
+    def judge_boots(self, status: str) -> None:
+        self.bench.answers["BootNotification"] = lambda _: {
+            "currentTime": format_time(self.bench.clock.now),
+            "interval": 50,
+            "status": status,
+        }
+
+    @rule(how=some.sampled_from(["nothing", "Accepted", "Blocked", "error"]))
+    def judge_transactions(self, how: str) -> None:
+        answers: dict[str, Json | CallError] = {
+            "nothing": {},
+            "error": CallError("InternalError", "not now"),
+        }
+        self.bench.answers["TransactionEvent"] = answers.get(how, {"idTokenInfo": {"status": how}})
+
+    @rule(kind=some.sampled_from(["Immediate", "OnIdle"]), evse=some.sampled_from([None, None, 1, 2]))
+    def reset(self, kind: str, evse: int | None) -> None:
+        response = self.csms("Reset", type=kind, **({} if evse is None else {"evseId": evse}))
+        if response.get("status") == "Scheduled":
+            assert kind == "OnIdle"
+
+    @rule(kind=some.sampled_from(["Immediate", "OnIdle"]))
+    def press_reset(self, kind: str) -> None:
+        self.bench.do("reset", kind)
+
+    @rule(
+        evse=some.sampled_from([None, 1, 2]),
+        token=tokens,
+        by_group=switches,
+        lasts=some.sampled_from([9, 900]),
+    )
+    def reserve(self, evse: int | None, token: str, by_group: bool, lasts: float) -> None:
+        where = {} if evse is None else {"evseId": evse}
+        group = {"groupIdToken": GROUP} if by_group else {}
+        expires = format_time(self.bench.clock.now + self.bench.state.clock_offset + lasts)
+        number = self.new_id()
+        response = self.csms(
+            "ReserveNow", id=number, expiryDateTime=expires, idToken=id_token(token), **where, **group
+        )
+        if response.get("status") == "Accepted":
+            assert number in [it.id for it in self.bench.state.reservations]
+
+    @rule(which=some.integers(0, 3))
+    def cancel(self, which: int) -> None:
+        known = [it.id for it in self.bench.state.reservations]
+        number = known[which % len(known)] if known else 99
+        response = self.csms("CancelReservation", reservationId=number)
+        if response:
+            assert (response["status"] == "Accepted") is bool(known)
+            assert number not in [it.id for it in self.bench.state.reservations]
+
+    @rule(level=some.sampled_from(LEVELS), status=some.sampled_from(["Operative", "Inoperative"]))
+    def change_availability(self, level: tuple[int, ...], status: str) -> None:
+        where = dict(zip(("id", "connectorId"), level, strict=False))
+        response = self.csms(
+            "ChangeAvailability", operationalStatus=status, **({"evse": where} if where else {})
+        )
+        if status == "Inoperative" and response.get("status") == "Accepted":
+            for place in PLACES:
+                if place[: len(level)] == level:
+                    assert self.bench.shown[place] in ("Unavailable", "Faulted")
+
+    @rule(evse=some.sampled_from([None, 1, 2]), token=tokens, group=switches, asks=switches)
+    def start_remotely(self, evse: int | None, token: str, group: bool, asks: bool) -> None:
+        if not self.bench.hears:
+            return
+        self.bench.set("AuthCtrlr.AuthorizeRemoteStart", asks)
+        where = {} if evse is None else {"evseId": evse}
+        more = {"groupIdToken": GROUP} if group else {}
+        before = [it.authorization for it in self.bench.state.evses]
+        self.bench.answers.pop("TransactionEvent", None)
+        response = self.csms(
+            "RequestStartTransaction", idToken=id_token(token), remoteStartId=self.new_id(), **where, **more
+        )
+        if response["status"] == "Accepted" and not asks and self.bench.station.is_running:
+            fresh = [it.authorization for it in self.bench.state.evses if it.authorization not in before]
+            assert [it.token["idToken"] for it in fresh if it is not None] == [token]
+
+    @rule(evse=evses)
+    def stop_remotely(self, evse: int) -> None:
+        tx = self.bench.state.evses[evse - 1].transaction
+        response = self.csms("RequestStopTransaction", transactionId=tx.id if tx else "none")
+        if response.get("status") == "Accepted":
+            assert tx is not None
+            assert self.bench.state.evses[evse - 1].authorization is None
+
+    @rule(place=places)
+    def unlock(self, place: Place) -> None:
+        response = self.csms("UnlockConnector", evseId=place[0], connectorId=place[1])
+        if response.get("status") == "Unlocked":
+            assert not self.bench.state.evses[place[0] - 1].connectors[place[1] - 1].locked
+
+    @rule(message=some.sampled_from(TRIGGERS), level=some.sampled_from(LEVELS))
+    def trigger(self, message: str, level: tuple[int, ...]) -> None:
+        where = dict(zip(("id", "connectorId"), level, strict=False))
+        self.csms("TriggerMessage", requestedMessage=message, **({"evse": where} if where else {}))
+
+    @rule(
+        name=some.sampled_from(["TxStartPoint", "TxStopPoint"]),
+        value=some.lists(some.sampled_from(POINTS), unique=True, min_size=1, max_size=3),
+    )
+    def set_points(self, name: str, value: list[str]) -> None:
+        if self.bench.hears:
+            self.bench.set(f"TxCtrlr.{name}", ",".join(value))
+
+    @rule(setting=some.sampled_from(SETTINGS))
+    def set_variable(self, setting: tuple[str, object]) -> None:
+        if self.bench.hears:
+            self.bench.set(*setting)
+
+    # Time
+
+    @rule(seconds=some.sampled_from(PAUSES))
+    def wait(self, seconds: float) -> None:
+        self.bench.advance(seconds)
+
+    # What must hold
+
+    @invariant()
+    def no_energy_is_lost_or_gained(self) -> None:
+        bench = self.bench
+        bench.station.look(bench.clock.now)
+        for index, evse in enumerate(bench.state.evses):
+            meter, battery = self.energy[index]
+            assert evse.meter.energy_wh >= meter, "the register has fallen"
+            gained = 0.0 if self.car_is_new else bench.gain_wh(evse) - battery
+            assert same_energy(evse.meter.energy_wh - meter, gained)
+            self.energy[index] = evse.meter.energy_wh, bench.gain_wh(evse)
+        self.car_is_new = False
+
+    @invariant()
+    def statuses_are_known(self) -> None:
+        self.bench.check_connectors()
+
+    @invariant()
+    def transactions_are_known(self) -> None:
+        self.bench.check_transactions()
+
+    @invariant()
+    def nothing_is_left_lying(self) -> None:
+        self.bench.check_outbox()
+
+    @invariant()
+    def nothing_is_lost_over_a_restart(self) -> None:
+        self.bench.check_restart()
+
+    @invariant()
+    def nothing_lasts_for_ever(self) -> None:
+        """What waits for something has a timer that ends it, or a condition that may be lost."""
+        station, timers = self.bench.station, self.bench.state.timers
+        if not station.is_running:
+            return
+        for number, evse in station.evses():
+            plugged = any(connector.plugged or connector.loose for connector in evse.connectors)
+            if evse.authorization is not None and not plugged:
+                assert f"ev_timeout:{number}" in timers
+            if evse.transaction is not None:
+                assert conditions(station, number), "a transaction that nothing can end"
+                assert f"sample:{number}" in timers
+            if evse.reset is not None and evse.reset.deadline is not None:
+                assert f"evse_reset:{number}" in timers
+
+    @invariant()
+    def a_reset_goes_on(self) -> None:
+        state = self.bench.state
+        if not state.power or state.reset is None:
+            return
+        if state.reset.deadline is not None:
+            assert {"reboot", "rebooted"} & state.timers.keys()
+
+    @invariant()
+    def the_station_boots(self) -> None:
+        state = self.bench.state
+        if self.bench.is_connected and self.bench.station.wants_link and state.boot.due is not None:
+            waits = [call.action for call in (*state.outbox.queue, state.outbox.in_flight) if call]
+            assert "boot" in state.timers or "BootNotification" in waits
+
+
+TestEverything = Everything.TestCase
+TestEverything.settings = settings(
+    max_examples=60,
+    stateful_step_count=50,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
