@@ -20,6 +20,7 @@ from ocppd.edge.firmware import Firmware
 from ocppd.edge.reasons import LinkError
 from ocppd.edge.store import Store
 from ocppd.edge.tls import tls_context
+from ocppd.edge.traces import Traces
 from ocppd.edge.transfer import Rules, Uploads
 from ocppd.edge.workshop import Workshop
 from ocppd.fleet import Fleet, Nobody
@@ -75,7 +76,7 @@ def build(settings: Settings, *, claims: bool = False) -> tuple[Daemon, Saver]:
     """Wire a daemon and load the last state, which one that is to run also `claims` for itself.
 
     Raises:
-        SettingsError: settings that do not describe a station, or a broker.
+        SettingsError: settings that do not describe a station, a broker, or a directory for traces.
         StoreError: an unusable state file.
     """
     clock = RealClock(settings.clock.rate)
@@ -91,11 +92,22 @@ def build(settings: Settings, *, claims: bool = False) -> tuple[Daemon, Saver]:
         saver.save,
         lambda flush: asyncio.get_running_loop().call_soon(flush),
     )
+    fleet.tracer = _tracer(settings, clock)
     daemon = Daemon(settings, clock, fleet, store, mqtt)
     if mqtt is not None:
         mqtt.serve(fleet, daemon)
     daemon.populate()
     return daemon, saver
+
+
+def _tracer(settings: Settings, clock: Clock) -> Callable[[str, str, str], None] | None:
+    traces = settings.daemon.traces
+    if traces is None:
+        return None
+    try:
+        return Traces(traces.directory, traces.stations, traces.max_bytes, clock).note
+    except OSError as error:
+        raise SettingsError([f"daemon.traces.directory: {error}"]) from None
 
 
 def trades(daemon: Daemon, publisher: Publisher | None = None) -> dict[str, Trade]:
@@ -136,7 +148,7 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
     mqtt = settings.mqtt
     if not mqtt.enabled:
         return None
-    from ocppd.edge.mqtt import Broker, Input, Mqtt, parse_target  # noqa: PLC0415 - for those with a broker
+    from ocppd.edge.mqtt import Broker, Discovery, Input, Mqtt, parse_target  # noqa: PLC0415 - for those with a broker
 
     try:
         tls = tls_context(mqtt.tls.trust()) if mqtt.tls is not None else None
@@ -161,6 +173,7 @@ def _mqtt(settings: Settings, clock: Clock) -> Mqtt | None:
             )
             for it in mqtt.inputs
         ),
+        discovery=Discovery(mqtt.discovery.prefix, mqtt.discovery.enabled) if mqtt.discovery else None,
     )
     return Mqtt(clock, broker, daemon=settings.daemon.id, boot=uuid4().hex, wall=RealClock())
 
@@ -180,7 +193,7 @@ async def run(
     _on_signals(stop, hangup)
     with _metrics(daemon):
         async with asyncio.TaskGroup() as group:
-            edges = [group.create_task(_timers(daemon), name="timers")]
+            edges = [group.create_task(run_timers(daemon), name="timers")]
             edges.append(group.create_task(saver.run(), name="store"))
             if publisher is not None:
                 edges.append(group.create_task(publisher.run(), name="publisher"))
@@ -252,7 +265,7 @@ async def _wait_for_survey(mqtt: Mqtt) -> None:
         log.warning("mqtt.not_surveyed", reason="the broker does not answer; the stations start without it")
 
 
-async def _timers(daemon: Daemon) -> None:
+async def run_timers(daemon: Daemon) -> None:
     """Run what is due, and note by how much the loop is late."""
     loop = asyncio.get_running_loop()
     while True:

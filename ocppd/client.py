@@ -1,8 +1,19 @@
-"""The other side of the MQTT API: who sends commands and listens."""
+"""The other side of the MQTT API: who sends commands and listens.
+
+    async with connect("127.0.0.1", 1883) as client:
+        station = await client.station("CP001")
+        await station.do("plug-in", ev={"soc": 20})
+        await station.do("authorize", id_token="04A2B3C4")
+        await station.expect_event("tx_started")
+        await station.until(lambda state: state["csms"]["queued"] == 0)
+
+It drives the stations of a daemon that runs. For those of a test's own process see `ocppd.testing`.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,15 +26,19 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ocppd.core.errors import CommandError, OcppdError
-from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic
+from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic, state_topic
 from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
 from ocppd.edge.tls import tls_context
+from ocppd.like import is_like
 from ocppd.payload import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ocppd.settings import Settings
+
+
+MOST_EVENTS = 1000
 
 
 class NoBrokerError(OcppdError):
@@ -54,6 +69,7 @@ class Client:
         self._base = base
         self._speaks_5 = speaks_5
         self._waiting: list[_Waiting] = []
+        self._stations: list[Station] = []
         self._lost: Exception | None = None
 
     async def send(
@@ -94,9 +110,13 @@ class Client:
         try:
             async for message in self._mqtt.messages:
                 self._take(message)
+                for station in self._stations:
+                    station.hear(message.topic.value, content(message))
                 heard(message.topic.value, content(message))
         except Exception as error:
             self._lost = error
+            for station in self._stations:
+                station.lose(error)
             for waiting in self._waiting:
                 if not waiting.future.done():
                     waiting.future.set_exception(error)
@@ -117,9 +137,121 @@ class Client:
                 waiting.future.set_result(answer)
                 return
 
+    async def station(self, identity: str) -> Station:
+        """The station of that identity, whose events and state are listened to from now on.
+
+        Raises:
+            aiomqtt.MqttError: the connection has gone.
+        """
+        station = Station(self, identity, self._base)
+        self._stations.append(station)
+        for topic in station.topics:
+            await self._mqtt.subscribe(topic, qos=1)
+        return station
+
     async def watch(self) -> None:
         """Have everything under the base topic handed to `listen`."""
         await self._mqtt.subscribe(f"{self._base}/v1/#", qos=1)
+
+
+class Station:
+    """One station, as `Client.station` gives it. `state` is the latest that it has told, empty before.
+
+    Events are kept until somebody looks for them, the newest MOST_EVENTS.
+    """
+
+    def __init__(self, client: Client, identity: str, base: str) -> None:
+        self.id = identity
+        self.state: dict[str, Any] = {}
+        self._client = client
+        self._scope = Scope("station", identity)
+        self._state_topic = state_topic(base, self._scope)
+        self._event_topic = state_topic(base, self._scope, "event")
+        self._events: deque[dict[str, Any]] = deque(maxlen=MOST_EVENTS)
+        self._news = asyncio.Event()
+        self._lost: Exception | None = None
+
+    @property
+    def topics(self) -> tuple[str, str]:
+        """What it is told by."""
+        return self._state_topic, self._event_topic
+
+    async def do(self, command: str, *, timeout_s: float = 35.0, **fields: Any) -> dict[str, Any]:
+        """The `result` of a command, with the keys of its JSON object.
+
+        Raises:
+            CommandError: the answer is an error.
+            TimeoutError: nobody has answered.
+            aiomqtt.MqttError: the connection has gone.
+        """
+        answer = await self._client.send(self._scope, command, fields, timeout_s=timeout_s)
+        if not answer["ok"]:
+            error = answer["error"]
+            raise CommandError(error["code"], error["message"], error.get("details"))
+        result: dict[str, Any] = answer.get("result") or {}
+        return result
+
+    async def expect_event(self, name: str, *, within_s: float = 10.0, **keys: Any) -> dict[str, Any]:
+        """The next event of that name that has these keys; those of its name before it are gone.
+
+        Raises:
+            TimeoutError: none has come in time.
+            aiomqtt.MqttError: the connection has gone.
+        """
+
+        def found() -> dict[str, Any] | None:
+            named = [event for event in self._events if event.get("event") == name]
+            for place, event in enumerate(named):
+                if is_like(event, keys):
+                    passed = named[: place + 1]
+                    self._events = deque((it for it in self._events if it not in passed), MOST_EVENTS)
+                    return event
+            return None
+
+        return await self._await(found, within_s)
+
+    async def until(
+        self, question: Callable[[dict[str, Any]], object], *, within_s: float = 10.0
+    ) -> dict[str, Any]:
+        """The state as soon as the answer to `question`, asked of it, is something true.
+
+        Raises:
+            TimeoutError: it does not come to that in time.
+            aiomqtt.MqttError: the connection has gone.
+        """
+        return await self._await(
+            lambda: self.state if self.state and question(self.state) else None, within_s
+        )
+
+    async def _await(self, found: Callable[[], dict[str, Any] | None], within_s: float) -> dict[str, Any]:
+        async with asyncio.timeout(within_s):
+            while (result := found()) is None:
+                if self._lost is not None:
+                    raise self._lost
+                await self._news.wait()
+                self._news.clear()
+        return result
+
+    def hear(self, topic: str, payload: bytes) -> None:
+        """A message has come, of this station or another."""
+        if topic not in self.topics:
+            return
+        try:
+            told = orjson.loads(payload)
+        except orjson.JSONDecodeError:
+            return  # of somebody who is no daemon; or empty, as the station was removed
+        if not isinstance(told, dict):
+            return
+        if topic == self._event_topic:
+            self._events.append(told)
+        else:
+            self.state = told
+        self._news.set()
+
+    def lose(self, error: Exception) -> None:
+        """The connection has gone."""
+        self._lost = error
+        self._news.set()
 
 
 def _marked(argument: str | dict[str, Any]) -> tuple[bytes, str | None]:

@@ -25,7 +25,6 @@ from ocppd.payload import Payload, switch
 # Of the MQTT API, and not built yet.
 UNSUPPORTED = frozenset(
     [
-        "chaos",
         "scenario",
         "stop-scenario",
     ]

@@ -23,6 +23,7 @@ from ocppd.log import lines
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
+    from ocppd.core.chaos import Chaos
     from ocppd.core.description import Hardware, StationDescription
     from ocppd.core.endpoint import Endpoint
     from ocppd.core.on import Handlers
@@ -43,6 +44,7 @@ _NOTED = frozenset(
         "warning",
         "power",
         "network",
+        "chaos",
     ]
 )
 
@@ -64,6 +66,9 @@ class Link(Protocol):
 
     def thaw(self) -> None:
         """Give up a frozen connection."""
+
+    def disturb(self, chaos: Chaos | None) -> None:
+        """Spoil the frames of both directions; None ends it."""
 
     def want(self, up: bool) -> None:
         """Whether there should be a connection."""
@@ -126,7 +131,8 @@ class Fleet:
 
     `save` gets the states that changed, by identity, and returns when they are safe. `schedule` runs `flush`
     soon; where it runs it at once, as tests do, every input is complete when its method returns. The frames
-    of the stations in `traced` are shown as they are.
+    of the stations in `traced` are shown as they are. A `tracer` gets those of all: station, `tx` or
+    `rx`, frame.
     """
 
     def __init__(
@@ -140,6 +146,7 @@ class Fleet:
         self.commands = Commands(handlers)
         self.stations: dict[str, Station] = {}
         self.traced: set[str] = set()
+        self.tracer: Callable[[str, str, str], None] | None = None
         self.workshop: Workshop = NoWorkshop()
         self._clock = clock
         self._handlers = handlers
@@ -214,6 +221,8 @@ class Fleet:
         it = self.stations[station]
         if station in self.traced:
             self._mirror.traced(station, "rx", text)
+        if self.tracer is not None:
+            self.tracer(station, "rx", text)
         self._feed(it, lambda it: it.receive(self._clock.time(), text))
 
     def disconnected(
@@ -334,14 +343,7 @@ class Fleet:
             log.error("station.bug", station=station.id, exc_info=bug)
         link = self._links.get(station.id)
         if link is not None:
-            for frame in out.frames:
-                log.debug("ocpp.sent", station=station.id, frame=_headline(frame))
-                if station.id in self.traced:
-                    self._mirror.traced(station.id, "tx", frame)
-                link.send(frame)
-            for order in out.orders:
-                _obey(link, order)
-            link.want(station.wants_link)
+            self._send(station, link, out, log)
         for job in out.jobs:
             self.workshop.take(station.id, job)
         for answer in out.answers:  # first: somebody waits
@@ -351,6 +353,18 @@ class Fleet:
                 _note(station, event, log)
                 self._mirror.happened(station, event)
         self._mirror.changed(station)
+
+    def _send(self, station: Station, link: Link, out: Outputs, log: Any) -> None:
+        for frame in out.frames:
+            log.debug("ocpp.sent", station=station.id, frame=_headline(frame))
+            if station.id in self.traced:
+                self._mirror.traced(station.id, "tx", frame)
+            if self.tracer is not None:
+                self.tracer(station.id, "tx", frame)
+            link.send(frame)
+        for order in out.orders:
+            _obey(link, order)
+        link.want(station.wants_link)
 
 
 def _headline(frame: str) -> list[str]:
@@ -369,6 +383,8 @@ def _obey(link: Link, order: Order) -> None:
             link.freeze()
         case "thaw":
             link.thaw()
+        case "disturb":
+            link.disturb(order.chaos)
 
 
 def _note(station: Station, event: Event, log: Any) -> None:

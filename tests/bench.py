@@ -13,6 +13,7 @@ import structlog
 from pydantic import TypeAdapter
 
 from ocppd.blocks import handlers
+from ocppd.core.chaos import Chaos
 from ocppd.core.description import Csms, Hardware, Preset, StationDescription
 from ocppd.core.endpoint import Endpoint
 from ocppd.core.errors import CallError, CommandError
@@ -124,6 +125,9 @@ class Bench:
 
     def thaw(self) -> None:
         self.orders.append(Order("thaw"))
+
+    def disturb(self, chaos: Chaos | None) -> None:
+        self.orders.append(Order("disturb", chaos=chaos))
 
     def want(self, up: bool) -> None:
         self.wanted = up
@@ -312,7 +316,7 @@ def headline(event: Json) -> str:
 
 @contextmanager
 def bugs_raise() -> Iterator[None]:
-    """What the fleet would only log as a station's bug, or its end, fails the test; nothing else is logged."""
+    """What the fleet would only log as a station's bug, or its end, fails the test; no more is logged."""
     structlog.configure(processors=[_raise_bug])
     try:
         yield

@@ -16,6 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from ocppd.blocks import handlers
+from ocppd.core import versions
 from ocppd.core.schemas import actions
 
 ROOT = Path(__file__).parent.parent
@@ -85,6 +86,8 @@ def page() -> str:
             "",
             *_messages(),
             "",
+            *_messages_of_21(),
+            "",
             *_overview(known, shown),
             "",
             *_missing(known, shown),
@@ -114,19 +117,39 @@ def _messages() -> Iterator[str]:
     yield from rows
 
 
+def _messages_of_21() -> Iterator[str]:
+    said_by = versions.NEW | {versions.STREAM: "station"}
+    incoming, outgoing = set(handlers().calls), _sent()
+    dead = {"CSMS": "NotSupported", "station": "never said"}
+    rows = [_told(it, said_by[it], incoming, outgoing, dead[said_by[it]]) for it in sorted(said_by)]
+    alive = sum("| alive |" in row for row in rows)
+    yield "## Messages that only OCPP 2.1 has"
+    yield ""
+    yield f"{alive} of {len(rows)} are alive, where the CSMS has chosen `ocpp2.1`; one is a SEND."
+    yield ""
+    yield "| Message | Said by | Here | Tests that use it |"
+    yield "|---|---|---|---|"
+    yield from rows
+
+
 def _row(action: str, incoming: set[str], outgoing: set[str]) -> str:
     says = "both" if action == "DataTransfer" else "station" if action in FROM_STATION else "CSMS"
-    here = "alive" if action in (outgoing if says == "station" else incoming) else "not yet"
+    return _told(action, says, incoming, outgoing, "not yet")
+
+
+def _told(action: str, says: str, incoming: set[str], outgoing: set[str], otherwise: str) -> str:
+    here = "alive" if action in (outgoing if says == "station" else incoming) else otherwise
     tests = sum(f'"{action}"' in test.source for test in _tests())
     return f"| {action} | {says} | {here} | {tests or ''} |"
 
 
 def _sent() -> set[str]:
     """Every action that a block sends."""
+    known = FROM_STATION | versions.NEW.keys() | {versions.STREAM}
     found: set[str] = set()
     for file in (ROOT / "ocppd/blocks").glob("*.py"):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.Constant) and node.value in FROM_STATION:
+            if isinstance(node, ast.Constant) and node.value in known:
                 found.add(str(node.value))
     return found
 

@@ -6,6 +6,7 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiomqtt
@@ -15,11 +16,15 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ocppd.client import Client, NoBrokerError, connect, send_once
+from ocppd.core.errors import CommandError
 from ocppd.demo.broker import broker
+from ocppd.demo.csms import csms
 from ocppd.demo.show import _default_target
 from ocppd.edge.mqtt.topics import Scope
 from ocppd.reference import command_reference
 from ocppd.settings import Settings
+from tests.daemon import TOKEN, daemon, settings
+from tests.daemon import station as entry
 
 EVSE = Scope("evse", "CP001", 1)
 COMMAND = "ocppd/v1/station/CP001/evse/1/cmd/authorize"
@@ -128,6 +133,62 @@ async def leaving(host: str, port: int) -> AsyncIterator[Client]:
             yield client
 
 
+# Stations
+
+
+async def test_a_station_is_driven_and_watched(tmp_path: Path) -> None:
+    async with broker() as port, csms() as running:
+        tree = settings(port, running.url, entry("CP001"))
+        async with daemon(tmp_path, tree) as process, connect("127.0.0.1", port) as client:
+            await process.ready()
+            station = await client.station("CP001")
+            await station.until(lambda state: state["csms"]["registration"] == "Accepted")
+            await station.do("plug-in", ev={"soc": 20})
+            accepted = await station.do("authorize", id_token=TOKEN)
+            assert accepted["id_token_status"] == "Accepted"
+            await station.expect_event("connector_status", after={"status": "Occupied"})
+            started = await station.expect_event("tx_started")
+            updated = await station.expect_event("tx_updated", state="Charging")
+            assert started["transaction_id"] == updated["transaction_id"]
+            await station.do("authorize", id_token=TOKEN)
+            await station.do("unplug")
+            ended = await station.expect_event("tx_ended", within_s=5)
+            assert ended["transaction_id"] == started["transaction_id"]
+            with pytest.raises(TimeoutError):
+                await station.expect_event("tx_started", within_s=0.1)
+            with pytest.raises(TimeoutError):
+                await station.until(lambda state: state["power"] is False, within_s=0.1)
+            with pytest.raises(CommandError, match="component") as error:
+                await station.do("get-variable", variable="X")
+            assert error.value.code == "missing_argument"
+
+
+async def test_whoever_watches_a_station_hears_that_the_broker_has_gone() -> None:
+    async with AsyncExitStack() as stack:
+        async with AsyncExitStack() as running:
+            port = await running.enter_async_context(broker())
+            client = await stack.enter_async_context(leaving("127.0.0.1", port))
+            station = await client.station("CP001")
+            waiting = asyncio.create_task(station.expect_event("boot", within_s=60))
+            await asyncio.sleep(0.3)
+        async with asyncio.timeout(10):
+            with pytest.raises(aiomqtt.MqttError):
+                await waiting
+
+
+async def test_what_others_say_on_the_topics_of_a_station_harms_nobody() -> None:
+    async with broker() as port, connect("127.0.0.1", port) as client:
+        station = await client.station("CP001")
+        async with aiomqtt.Client("127.0.0.1", port) as other:
+            for topic in ("event", "state"):
+                for content in (b"", b"no JSON", b"[1]", b'"text"', b"{}"):
+                    await other.publish(f"ocppd/v1/station/CP001/{topic}", content, qos=1)
+            await other.publish("ocppd/v1/station/CP002/event", b'{"event":"boot"}', qos=1)
+            await other.publish("ocppd/v1/station/CP001/event", b'{"event":"boot","n":1}', qos=1)
+        assert await station.expect_event("boot", within_s=5) == {"event": "boot", "n": 1}
+        assert station.state == {}
+
+
 @pytest.mark.parametrize(
     ("connack", "reason"),
     [(b"\x20\x03\x00\x87\x00", "Not authorized"), (b"\x20\x03\x00\x86\x00", "Bad user name or password")],
@@ -160,8 +221,8 @@ def test_the_types_of_arguments_are_plain_words() -> None:
     text = command_reference()
     for line in (
         "plug-in [on: ON/OFF/TOGGLE = ON] [ev: object]",
-        "reset [type: one of Immediate OnIdle = Immediate]",
-        "meter [energy_wh: number or auto] [power_w: number] [voltage_v: number or list] [forge: ON/OFF/TOGGLE]",
+        "suspend [by: one of ev evse = ev]",
+        "meter-values [evse_id: whole number] [meter_value: list]",
         "get [fields: list]",
     ):
         assert f"{line}\n" in text

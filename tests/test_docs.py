@@ -12,6 +12,7 @@ import pytest
 
 from ocppd import app
 from ocppd.settings import load
+from tests import pictures
 from tests.conformance import PAGE, identifiers, page, unknown_ids
 
 ROOT = Path(__file__).parent.parent
@@ -29,6 +30,14 @@ def test_the_names_of_tests_tell_ids_that_there_are() -> None:
 def test_each_id_is_a_stations_or_it_is_told_why_not() -> None:
     every = [it for group in identifiers().values() for it in group]
     assert len(every) == len(set(every)) > 1000
+
+
+def test_the_picture_of_a_day_is_what_the_station_does() -> None:
+    points = pictures.day()
+    assert pictures.PAGE.read_text() == pictures.draw(points), "run: python -m tests.pictures"
+    charging = [point for point in points if point.power_w > 0]
+    assert all(point.power_w <= point.limit_w + 1 for point in charging if point.limit_w is not None)
+    assert {round(point.power_w) for point in charging} >= {4800, 6900, 11_000}
 
 
 def test_the_readmes_yaml_describes_a_station(tmp_path: Path) -> None:

@@ -41,6 +41,8 @@ class Line:
 
     def thaw(self) -> None: ...
 
+    def disturb(self, chaos: object) -> None: ...
+
 
 class Ears(Nobody):
     def __init__(self) -> None:

@@ -283,7 +283,9 @@ def test_numbers_that_no_car_and_no_evse_has_are_refused(
     ]
 
 
-@pytest.mark.parametrize("key", ["clock.rate", "mqtt.meter_interval", "state.save_interval"])
+@pytest.mark.parametrize(
+    "key", ["clock.rate", "mqtt.meter_interval", "state.save_interval", "transfers.timeout_s"]
+)
 @pytest.mark.parametrize("value", ["nan", "inf"])
 def test_no_number_of_the_daemon_is_infinite(problems: Callable, key: str, value: str) -> None:
     section, name = key.split(".")
@@ -638,6 +640,13 @@ stations:
         protocols=("ocpp2.0.1", "ocpp2.1"),
     )
     assert stations(text) == [StationDescription("CP001", hardware, csms, "SN0001", ("lab",))]
+
+
+def test_protocols_are_those_that_the_station_speaks_each_once(problems: Callable) -> None:
+    (wrong,) = problems("stations: [{id: CP1}]\ncsms: {protocols: [ocpp1.6]}")
+    assert "csms.protocols[0]" in wrong
+    (double,) = problems("stations: [{id: CP1}]\ncsms: {protocols: [ocpp2.1, ocpp2.1]}")
+    assert "each protocol once" in double
 
 
 def test_a_bare_station_is_the_core_s_default(stations: Callable) -> None:
@@ -1078,6 +1087,37 @@ def test_a_station_from_elsewhere_needs_it_too() -> None:
     assert str(error.value) == "add-station: csms.password: security profile 1 needs a password"
 
 
+# Transfers
+
+
+def test_transfers_go_to_places_that_are_named(write: Write) -> None:
+    known = write("files.lab ssh-ed25519 AAAA", "config/keys/known_hosts")
+    allow = ["169.254.10.0/24", "::1", "127.0.0.1", "files.lab", "printer_1"]
+    text = f"transfers: {{allow: {json.dumps(allow)}, known_hosts: keys/known_hosts, max_bytes: 5}}"
+    settings = load([write(text)]).transfers
+    assert (settings.allow, settings.allow_loopback, settings.max_bytes) == (allow, False, 5)
+    assert settings.known_hosts is not None
+    assert settings.known_hosts.samefile(known)  # relative to the file that names it
+
+
+@pytest.mark.parametrize(
+    ("entry", "key"),
+    [
+        ("allow: [169.254.0.1/16]", "allow[0]"),
+        ("allow: [10.0.0.256]", "allow[0]"),
+        ("allow: ['http://files.lab/']", "allow[0]"),
+        ("allow: ['']", "allow[0]"),
+        ("max_bytes: 0", "max_bytes"),
+        ("timeout_s: 0", "timeout_s"),
+        ("known_hosts: missing", "known_hosts"),
+        ("known_hosts: .", "known_hosts"),
+    ],
+)
+def test_what_no_transfer_can_go_by_is_refused(problems: Callable, entry: str, key: str) -> None:
+    (problem,) = problems(f"transfers: {{{entry}}}")
+    assert problem.startswith(f"config/ocppd.yaml: transfers.{key}: ")
+
+
 # What ships
 
 
@@ -1117,6 +1157,7 @@ def test_what_the_example_shows_in_comments_is_valid_too(
         "/run/credentials/ocppd.service/mqtt", "secrets/csms"
     )
     write(SECRET, "config/secrets/csms")
+    write("files.lab ssh-ed25519 AAAA", "config/known_hosts")
     write_pems(ca="config/ca.pem", cert="config/client.pem", key="config/client.key")
     write_pems(ca="config/csms-root.pem", cert="config/station.pem", key="config/station.key")
     settings = load([write(text)])

@@ -141,7 +141,9 @@ class Watched(Bench):
             shown = views.evse_state(self.station, number)["tx"]
             assert (shown and shown["id"]) == self.running.get(number)
             assert sum(connector.plugged for connector in evse.connectors) <= 1
-            assert (evse.car is not None) == any(connector.plugged for connector in evse.connectors)
+            assert (evse.car is not None) == any(
+                connector.plugged and not connector.loose for connector in evse.connectors
+            )
 
     def check_outbox(self) -> None:
         """Nothing that could leave is left lying."""

@@ -17,6 +17,7 @@ from ocppd.blocks import (
     b_reset,
     c_authorization,
     c_cache,
+    c_charge,
     c_contract,
     c_key_code,
     c_master_pass,
@@ -68,6 +69,7 @@ from ocppd.blocks import (
     p_data_transfer,
     r_der,
     s_battery_swap,
+    x_chaos,
     x_override,
 )
 from ocppd.core import comm, display, limits, network
@@ -88,6 +90,7 @@ ALL = (
     b_clock,
     c_authorization,
     c_cache,
+    c_charge,
     c_contract,
     c_key_code,
     c_master_pass,
@@ -138,6 +141,7 @@ ALL = (
     i_tariffs,
     o_display_messages,
     p_data_transfer,
+    x_chaos,
     x_override,
     r_der,
     s_battery_swap,

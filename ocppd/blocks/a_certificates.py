@@ -282,7 +282,7 @@ def certificate_signed(st: Station, request: Payload) -> Payload:
         x509.check_leaf(path[0], _name(owner), m_certificates.moment(st))
     except x509.CertificateError as error:
         _wait_no_more(st, use)
-        a_security.notify(st, "InvalidChargingStationCertificate")
+        a_security.notify(st, "InvalidChargingStationCertificate", str(error))
         return m_certificates.refusal(error, error.code)
     if not _has_room(st, uses):
         return m_certificates.refusal(ValueError("there is no room for it"), "OutOfStorage")

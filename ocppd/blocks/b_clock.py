@@ -47,9 +47,15 @@ REPORTING_THRESHOLD = integer(
 
 @on.event("clock_set")
 def tell_of_the_jump(st: Station, event: Event) -> None:
-    """The clock was put right by more than TimeAdjustmentReportingThreshold (part 2, appendix 1)."""
-    if abs(event.data["seconds"]) > st.get(REPORTING_THRESHOLD):
-        a_security.notify(st, "SettingSystemTime")
+    """The clock was put right by more than TimeAdjustmentReportingThreshold (part 2, appendix 1).
+
+    One that is too fast or too slow, as with a `clock.rate` of 60, jumps at every heartbeat: of jumps in the
+    same direction the first is told, until the clock was right once.
+    """
+    seconds, before = event.data["seconds"], st.state.clock_jump
+    st.state.clock_jump = seconds if abs(seconds) > st.get(REPORTING_THRESHOLD) else 0.0
+    if st.state.clock_jump and before * seconds <= 0:
+        a_security.notify(st, "SettingSystemTime", f"{seconds:+.0f} s")
 
 
 @on.event("variable_changed")

@@ -149,8 +149,9 @@ def _store(st: Station, slot: Slot, attribute: str, value: str) -> str:
 def put(st: Station, variable: Variable[Any], value: str) -> None:
     """Give a variable of the station another value, which is one that it may have."""
     slot = st.model.slots[variable.station_key]
-    st.state.variables[slot.key] = value
-    _tell_of_change(st, slot, "Actual", value)
+    if value != st.value(slot):
+        st.state.variables[slot.key] = value
+        _tell_of_change(st, slot, "Actual", value)
 
 
 def put_until_the_boot(st: Station, variable: Variable[Any], value: str) -> None:

@@ -161,3 +161,5 @@ def set_clock(st: Station, current_time: str) -> None:
     if abs(seconds) > 1:
         st.state.clock_offset = told - st.now
         st.emit("clock_set", seconds=seconds)
+    else:
+        st.state.clock_jump = 0.0

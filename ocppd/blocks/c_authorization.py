@@ -302,7 +302,8 @@ def answered(st: Station, call: QueuedCall, response: Payload) -> None:
     """The CSMS has told of a token: it does what it was presented for, or nothing."""
     info, wish = response["idTokenInfo"], _asked(call)
     if "tariff" in response or st.evse(wish.evse).driver_tariff is not None:
-        st.emit("driver_tariff", wish.evse, token=wish.token, tariff=response.get("tariff"))  # before it charges
+        # Before "authorized" lets the transaction begin, which is to have this tariff (I08).
+        st.emit("driver_tariff", wish.evse, token=wish.token, tariff=response.get("tariff"))
     outcome: Done | CommandError
     try:
         if (why := c_contract.refusal(response)) is not None:

@@ -28,7 +28,7 @@ def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
     connected = plugged and (place.transaction is not None or _is_usable(st, evse))
     stands = place.parked or plugged if in_bay is None else in_bay
     held = {
-        "ParkingBayOccupancy": stands and has_bay_sensor(st),
+        "ParkingBayOccupancy": stands and has_bay_sensor(st, evse),
         "EVConnected": connected,
         "Authorized": place.authorization is not None,
         "DataSigned": place.authorization is not None and place.authorization.signed,
@@ -77,12 +77,13 @@ def may_start(st: Station) -> bool:
     return st.state.boot.due is None or st.get(BEFORE_ACCEPTED)
 
 
-def has_bay_sensor(st: Station) -> bool:
-    """Whether the bays have sensors: they do where a start or stop point needs them."""
-    sensor = "ParkingBayOccupancy"
-    return sensor in st.get(START_POINT) or sensor in st.get(STOP_POINT)
+def has_bay_sensor(st: Station, evse: int) -> bool:
+    """Whether the bay has a sensor: it does where a start or stop point, or a transaction, needs it."""
+    sensor, place = "ParkingBayOccupancy", st.evse(evse)
+    is_needed = place.transaction is not None and sensor in place.points
+    return is_needed or sensor in st.get(START_POINT) or sensor in st.get(STOP_POINT)
 
 
 def bay_decides(st: Station, evse: int) -> bool:
     """Whether the sensor tells something new: where a cable is in, a car stands in the bay anyway."""
-    return has_bay_sensor(st) and not is_connected(st.evse(evse))
+    return has_bay_sensor(st, evse) and not is_connected(st.evse(evse))

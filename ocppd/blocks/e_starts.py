@@ -32,7 +32,7 @@ def plugged_in(st: Station, event: Event) -> None:
     """The cable is in (E01.FR.02, E02, E03)."""
     evse = event.evse
     st.cancel(f"ev_timeout:{evse}")
-    if has_bay_sensor(st) and not st.evse(evse).parked:
+    if has_bay_sensor(st, evse) and not st.evse(evse).parked:
         _arrive(st, evse, event.connector)
     lock(st, evse)
     progress(st, evse, "CablePluggedIn")

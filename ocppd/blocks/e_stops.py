@@ -33,7 +33,7 @@ def unplugged(st: Station, event: Event) -> None:
     evse = event.evse
     if st.get(STOP_ON_UNPLUG):  # E09.FR.01
         deauthorize(st, evse, keep=True)
-    leaves_bay = has_bay_sensor(st) and not st.evse(evse).parked
+    leaves_bay = has_bay_sensor(st, evse) and not st.evse(evse).parked
     progress(st, evse, "EVCommunicationLost", in_bay=leaves_bay or None)
     if leaves_bay:
         progress(st, evse, "EVDeparted")

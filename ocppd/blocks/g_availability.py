@@ -18,6 +18,8 @@ from ocppd.core.station import LATER, UNCHANGED, Done, Later
 from ocppd.core.status import connector_status, is_in_transaction
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ocppd.core.errors import CallError
     from ocppd.core.schemas import Payload
     from ocppd.core.state import Connector, QueuedCall
@@ -192,11 +194,18 @@ def _arm_healing(st: Station, evse: int, connector: int, state: Connector) -> No
 # StatusNotification (G01, B01.FR.05, B04)
 
 
-@on.event("tx_started", "tx_ended", "availability_changed")
+@on.event("tx_started", "tx_ended", "deauthorized", "availability_changed")
 @on.event("reset_scheduled", "reset", "evse_reset", "evse_up", "power_up")
 def statuses_may_have_changed(st: Station, _event: Event) -> None:
     """A transaction, a setting or a reset decides what an Inoperative connector shows."""
     report_statuses(st)
+
+
+@on.settled
+def reservations_may_have_moved(st: Station, _events: Sequence[Event]) -> None:
+    """What is kept for a reservation of any EVSE depends on all that happens at the others."""
+    if st.state.reservations:
+        report_statuses(st)
 
 
 @on.event("boot")

@@ -8,8 +8,8 @@ from annotated_types import Ge
 
 from ocppd.core import on
 from ocppd.core.errors import CommandError
-from ocppd.core.status import connector_status as status_now
 from ocppd.core.station import LATER, Later
+from ocppd.core.status import connector_status as status_now
 from ocppd.core.times import parse_time
 
 if TYPE_CHECKING:

@@ -83,10 +83,10 @@ def _availability(st: Station, targets: list[int], kind: str | None) -> str:
 def _status(st: Station, evse: int, kind: str | None) -> str:
     """The status of the EVSE for a connector of that kind; one in use occupies all others."""
     found = _statuses(st, evse, kind)
+    if found <= {"Faulted", "Unavailable"}:
+        return min(found)
     in_use = st.evse(evse).authorization is not None or any(it.plugged for it in st.evse(evse).connectors)
-    if in_use or "Reserved" in found:
-        return "Occupied"
-    return "Available" if "Available" in found else min(found)
+    return "Available" if "Available" in found and not in_use else "Occupied"
 
 
 def _statuses(st: Station, evse: int, kind: str | None) -> set[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ocppd.blocks.e_transaction_events import evse_of, tell
-from ocppd.core import costs, on, tariffs
+from ocppd.core import costs, on, schemas, tariffs
+from ocppd.core.errors import CallError
 from ocppd.core.state import DefaultTariff, DriverTariff
 from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean, integer
@@ -92,6 +93,26 @@ def clear_tariffs(st: Station, request: Payload) -> Payload:
     return {"clearTariffsResult": results or [{"status": "NoTariff"}]}
 
 
+@on.event("started")
+def look_over(st: Station, _event: Event) -> None:
+    """What a state file holds may be what no CSMS could have set."""
+    st.state.tariffs = tuple(it for it in st.state.tariffs if _is_usable(st, it.tariff))
+    for _, place in st.evses():
+        tx, own = place.transaction, place.driver_tariff
+        if own is not None and not _is_usable(st, own.tariff):
+            place.driver_tariff = None
+        if tx is not None and tx.account is not None and not _is_usable(st, tx.account.tariff):
+            tx.account = None
+
+
+def _is_usable(st: Station, tariff: Payload) -> bool:
+    try:
+        schemas.check_request("SetDefaultTariff", {"evseId": 0, "tariff": tariff}, schemas.OCPP_21)
+    except CallError:
+        return False
+    return tariffs.refusal(tariff, st.get(MAX_ELEMENTS)) is None
+
+
 # The driver's own (I08)
 
 
@@ -133,6 +154,13 @@ def change_transaction_tariff(st: Station, request: Payload) -> Payload:
     costs.change(st, evse, tx, tariff)
     tell(st, evse, tx, "Updated", "TariffChanged")
     return {"status": "Accepted"}
+
+
+@on.event("transaction_event_answered")
+def limit_told(st: Station, event: Event) -> None:
+    """A transactionLimit of the CSMS (E16) is not kept here, and the world should know."""
+    if "transactionLimit" in event.data["response"]:
+        st.emit("warning", event.evse, message="the CSMS has set a transactionLimit, which is not kept here")
 
 
 @on.timer(costs.TIMER)

@@ -230,6 +230,8 @@ def _selected_id(st: Station, tx: Transaction) -> int:
 def _tell_schedule(st: Station, evse: int, tx: Transaction, schedule: Payload, **context: Any) -> None:
     since = math.floor(clock(st))
     payload = {"timeBase": format_time(since), "evseId": evse, "chargingSchedule": schedule}
+    if _own_profiles(st, tx):  # K15.FR.21, K16.FR.14: where OCPP has the field
+        payload["selectedChargingScheduleId"] = schedule["id"]
     context |= {"evse": evse, "tx": tx.id, "since": since}
     st.send("NotifyEVChargingSchedule", payload, context=context)
 

@@ -6,9 +6,10 @@ station. It counts in the composite schedule and acts like all others.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from annotated_types import Ge, Gt, Le
 
 from ocppd.blocks.k_limits import is_significant
 from ocppd.core import limits, on
@@ -34,10 +35,10 @@ Source = Literal["EMS", "SO", "Other"]
 _SOURCES = ("EMS", "SO", "Other")
 _TIMER = "external"
 _INSTANT = 1e-3
-_NEVER = float("inf")
+_NEVER = math.inf
 _Watts = Annotated[float, Ge(0), Le(1e8)]
 _Amperes = Annotated[float, Ge(0), Le(1e5)]
-_Seconds = Annotated[int, Ge(1), Le(31_536_000)]
+_Seconds = Annotated[float, Gt(0), Le(31_536_000)]
 
 
 @on.command("limit")
@@ -53,7 +54,8 @@ def limit(
     """Limit the EVSE, or all of the station together, to `watts` or, on each phase, `amps`; OFF lifts it.
 
     `source` says who demands it: EMS, an energy manager (the default), SO, the grid operator, or Other. Each
-    has a limit of its own, and the lowest counts; OFF without one lifts all. It ends after `for_s` seconds.
+    has a limit of its own, and the lowest counts; OFF without one lifts all. It ends after `for_s` seconds,
+    rounded up to whole ones.
     """
     st.require_power()
     if isinstance(watts, str):
@@ -75,7 +77,7 @@ def limit(
 
 
 def _profile(
-    st: Station, evse: int, source: str, unit: str, amount: float, seconds: int | None
+    st: Station, evse: int, source: str, unit: str, amount: float, seconds: float | None
 ) -> ChargingProfile:
     """An external limit as a profile, with a negative id, which no CSMS would use (K11.FR.06, K12.FR.05)."""
     number = len(_SOURCES) * evse + _SOURCES.index(source) + 1
@@ -86,7 +88,7 @@ def _profile(
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amount}],
     }
     if seconds is not None:
-        schedule["duration"] = seconds
+        schedule["duration"] = math.ceil(seconds)
     profile = {
         "id": -number,
         "stackLevel": 0,

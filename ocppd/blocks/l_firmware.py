@@ -339,7 +339,7 @@ def _installed(st: Station, update: FirmwareUpdate) -> None:
         _fail(st, update, "InstallVerificationFailed", update.flaw or "it was told to fail")
     else:
         update.stage = "rebooting"
-        _tell(st, update, "InstallRebooting")  # L01.FR.15, L02.FR.09
+        _tell(st, update, "InstallRebooting")  # L01.FR.32, L02.FR.21
         st.state.firmware = update.version or st.state.firmware
         b_reset.schedule_reset(st, "Immediate", "FirmwareUpdate")
 

@@ -43,7 +43,7 @@ def power(
         _power_up(st)
     else:
         st.state.power = False
-        st.forget_timers("network", "fault", "late")  # the rest is the station's own doing
+        st.forget_timers("network", "chaos", "fault", "late")  # the rest is the station's own doing
         _go_dark(st, code, silent)
         st.emit("power", on=False)
     _for_a_while(st, "power", for_s, wanted)

@@ -20,10 +20,11 @@ from ocppd.core.tokens import is_same
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
-    from ocppd.core.state import Reservation
+    from ocppd.core.state import Evse, Reservation
     from ocppd.core.station import Station
 
 _REFERENCES = ("idToken", "customerCertificate", "customerIdentifier")
+_HASHES = ("hashAlgorithm", "issuerNameHash", "issuerKeyHash", "serialNumber")
 _PAGE = 512  # characters of a NotifyCustomerInformation
 _CLEARED = "The data of this customer was cleared."
 _NO_DATA = ""  # as the test cases TC_N_62 and TC_N_63 have it
@@ -93,26 +94,36 @@ def _notify(st: Station, request_id: int, pages: list[str]) -> None:
 
 
 def _known(st: Station, customer: Payload) -> Iterator[Knowledge]:
-    """Everything, wherever it is kept. The security log and what is remembered of events name no customer."""
+    """Everything, wherever it is kept. The security log names no customer."""
     for number, evse in st.evses():
-        held = evse.authorization
-        if held is not None and _is_about(customer, held.token):
-            more = {"tariff": held.tariff, "languages": held.languages}
-            known = {key: value for key, value in more.items() if value}
-            yield Knowledge({"authorization": held.token, "evse": number, "group": held.group, **known})
-        owner = evse.owner
-        if owner is not None and _is_about(customer, owner.token):
-            yield Knowledge({"cable": owner.token, "evse": number, "group": owner.group})
-        tx = evse.transaction
-        if tx is not None and tx.token is not None and _is_about(customer, tx.token):
-            started = format_time(tx.started + st.state.clock_offset)
-            yield Knowledge({"transaction": tx.id, "evse": number, "idToken": tx.token, "started": started})
+        yield from (it for token, it in _at(st, number, evse) if _is_about(customer, token))
     for reservation in st.state.reservations:
         if _is_about(customer, reservation.token):
             yield Knowledge(_reservation(reservation), partial(h_reservation.give_up, st, reservation))
+    swap = st.state.battery_swap
+    if swap is not None and _is_about(customer, swap.token):
+        yield Knowledge({"batterySwap": swap.request_id, "idToken": swap.token})
     if "idToken" in customer:
         yield from _remembered(st, customer["idToken"])
     yield from _calls(st, customer)
+
+
+def _at(st: Station, number: int, evse: Evse) -> Iterator[tuple[Payload, Knowledge]]:
+    """What is known of the tokens at an EVSE, each with its token; all of it is needed there."""
+    held, owner, tx, tariff = evse.authorization, evse.owner, evse.transaction, evse.driver_tariff
+    if held is not None:
+        more = {"tariff": held.tariff, "languages": held.languages}
+        known = {key: value for key, value in more.items() if value}
+        authorization = {"authorization": held.token, "evse": number, "group": held.group, **known}
+        yield held.token, Knowledge(authorization)
+    if owner is not None:
+        yield owner.token, Knowledge({"cable": owner.token, "evse": number, "group": owner.group})
+    if tx is not None and tx.token is not None:
+        started = format_time(tx.started + st.state.clock_offset)
+        transaction = {"transaction": tx.id, "evse": number, "idToken": tx.token, "started": started}
+        yield tx.token, Knowledge(transaction)
+    if tariff is not None:
+        yield tariff.token, Knowledge({"driverTariff": tariff.tariff, "evse": number})
 
 
 def _remembered(st: Station, token: Payload) -> Iterator[Knowledge]:
@@ -126,10 +137,23 @@ def _remembered(st: Station, token: Payload) -> Iterator[Knowledge]:
 def _calls(st: Station, customer: Payload) -> Iterator[Knowledge]:
     """What the CSMS is still to be told of a transaction, and what it is being asked."""
     box = st.state.outbox
-    calls = [it for it in (*box.queue, box.in_flight) if it and it.checked and "idToken" in it.payload]
-    own = Counter(it.action for it in calls if _is_about(customer, it.payload["idToken"]))
+    calls = [it for it in (*box.queue, box.in_flight) if it is not None and it.checked]
+    own = Counter(it.action for it in calls if _tells_of(customer, it.payload))
     if own:
         yield Knowledge({"calls": dict(own)})
+
+
+def _tells_of(customer: Payload, payload: Payload) -> bool:
+    """Whether a request names the customer, by a token or by the certificate of a contract."""
+    wanted = customer.get("customerCertificate")
+    if wanted is not None:
+        return any(_is_same(wanted, it) for it in payload.get("iso15118CertificateHashData", ()))
+    return "idToken" in payload and _is_about(customer, payload["idToken"])
+
+
+def _is_same(one: Payload, other: Payload) -> bool:
+    """Whether two CertificateHashDataTypes are of the same certificate."""
+    return all(one[key].casefold() == other[key].casefold() for key in _HASHES)
 
 
 def _reservation(reservation: Reservation) -> dict[str, Any]:
@@ -145,8 +169,8 @@ def _reservation(reservation: Reservation) -> dict[str, Any]:
 def _is_about(customer: Payload, token: Payload) -> bool:
     """Whether the token is that of the customer.
 
-    A customerIdentifier may stand in its additionalInfo. No certificate of a customer is kept here, and
-    none is in a token: of a customerCertificate nothing is known.
+    A customerIdentifier may stand in its additionalInfo. No certificate is in a token, and that of a contract
+    is not kept once the CSMS was asked (TC_N_63).
     """
     if "idToken" in customer:
         return is_same(customer["idToken"], token)

@@ -13,7 +13,6 @@ from ocppd.core.schemas import OCPP_21
 from ocppd.core.state import EventStream
 from ocppd.core.times import format_time
 from ocppd.core.tokens import clock
-from ocppd.core.versions import STREAM
 
 if TYPE_CHECKING:
     from ocppd.core.errors import CallError
@@ -147,7 +146,10 @@ def _enough(stream: EventStream) -> int:
 def _send(st: Station, stream: EventStream) -> None:
     base, found = stream.found[0][0], stream.found
     data = [{"t": round(at - base, 3), "v": value} for at, value in found]
-    st.post(STREAM, {"id": stream.id, "pending": 0, "basetime": format_time(base), "data": data})
+    st.post(
+        "NotifyPeriodicEventStream",
+        {"id": stream.id, "pending": 0, "basetime": format_time(base), "data": data},
+    )
     stream.found, stream.due = [], None
     _arm(st)
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ocppd.blocks import n_event_streams
+from ocppd.blocks import b_device_model, n_event_streams
 from ocppd.core import monitors, on
 from ocppd.core.errors import CallError
 from ocppd.core.state import Monitor
@@ -120,7 +120,7 @@ def set_monitoring_base(st: Station, request: Payload) -> Payload:
     if not is_enabled(st):
         return rejected("NotEnabled")
     base = request["monitoringBase"]
-    _set(st, BASE, base)
+    b_device_model.put(st, BASE, base)
     kept = [it for it in st.state.monitors if it.kind == "HardWiredMonitor" or _stays(it, base)]
     st.state.monitors = kept
     _bring_back(st, _factory(st))
@@ -143,14 +143,8 @@ def set_monitoring_level(st: Station, request: Payload) -> Payload:
     severity = request["severity"]
     if not 0 <= severity <= 9:
         return rejected("ValueOutOfRange")
-    _set(st, LEVEL, str(severity))
+    b_device_model.put(st, LEVEL, str(severity))
     return {"status": "Accepted"}
-
-
-def _set(st: Station, variable: Variable[Any], value: str) -> None:
-    if st.state.variables.get(variable.station_key) != value:
-        st.state.variables[variable.station_key] = value
-        st.emit("variable_changed", key=variable.station_key, value=value)
 
 
 # SetVariableMonitoring (N04)

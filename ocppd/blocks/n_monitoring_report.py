@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
     from ocppd.core.state import Monitor, QueuedCall
     from ocppd.core.station import Station
-    from ocppd.core.variables import Slot
 
 _PAGE = 50  # monitors in a message
 # What there may be of componentVariable elements, where the model does not say it (N02.FR.07).
@@ -54,24 +53,12 @@ def _most_items(st: Station) -> int:
 
 
 def _fits(st: Station, monitor: Monitor, wanted: Iterable[Payload]) -> bool:
-    """Whether one of the ComponentVariableTypes means its variable; without any, all do (N02.FR.11)."""
+    """Whether one of the ComponentVariableTypes means its variable; without any, all do (N02.FR.11).
+
+    What it leaves out may be any (N02.FR.16 on).
+    """
     slot = st.model.slots[monitor.variable]
-    return not wanted or any(_means(it, slot) for it in wanted)
-
-
-def _means(item: Payload, slot: Slot) -> bool:
-    """Whether the ComponentVariableType means that variable; what it leaves out may be any (N02.FR.16 on)."""
-    component, variable = item["component"], item.get("variable")
-    place = component.get("evse", {})
-    if not _is(component, slot.variable.component, slot.variable.component_instance):
-        return False
-    if variable is not None and not _is(variable, slot.variable.name, slot.variable.instance):
-        return False
-    return place.get("id") in (None, slot.evse) and place.get("connectorId") in (None, slot.connector)
-
-
-def _is(item: Payload, name: str, instance: str | None) -> bool:
-    return item["name"].lower() == name.lower() and (item.get("instance") or instance) == instance
+    return not wanted or any(slot.is_meant(it["component"], it.get("variable")) for it in wanted)
 
 
 @on.reply("NotifyMonitoringReport")

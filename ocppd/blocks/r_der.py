@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from ocppd.core import on, versions
+from ocppd.core import on, schemas, versions
+from ocppd.core.errors import CallError
 from ocppd.core.state import DerControl
 from ocppd.core.station import LATER, Later
 from ocppd.core.times import format_time, parse_time
@@ -122,9 +123,20 @@ def time_has_come(st: Station) -> None:
 
 @on.event("clock_set", "started")
 def look_again(st: Station, _event: Event) -> None:
-    """Their moments are elsewhere on a clock that was put right."""
+    """Their moments are elsewhere on a clock that was put right; and a state file may hold anything."""
     if st.state.der_controls:
+        st.state.der_controls = tuple(it for it in st.state.der_controls if _is_usable(it))
         _look(st)
+
+
+def _is_usable(control: DerControl) -> bool:
+    request = {"isDefault": control.start is None, "controlId": control.id, "controlType": _KIND}
+    request[_FIELD] = control.data
+    try:
+        schemas.check_request("SetDERControl", request, schemas.OCPP_21)
+    except CallError:
+        return False
+    return (control.start is None) == ("duration" not in control.data)
 
 
 def _look(st: Station) -> None:
@@ -182,11 +194,9 @@ def _told(control: DerControl) -> Payload:
 
 
 def _is_meant(control: DerControl, request: Payload) -> bool:
-    is_default = control.start is None
-    return (
-        request.get("isDefault", is_default) == is_default
-        and request.get("controlId", control.id) == control.id
-    )
+    if request.get("isDefault") not in (None, control.start is None):
+        return False
+    return request.get("controlId") in (None, control.id)
 
 
 @on.call("ClearDERControl")

@@ -44,9 +44,9 @@ def override(
     """Answer the next requests of the CSMS of that `action` otherwise; OFF takes all overrides away.
 
     With the `status`, with the `payload`, with the CALLERROR `error`, or `silent`, never: then the station
-    does nothing of what it was asked. `delay_s` is how late that comes; alone it holds the request back, which
-    the station then serves itself. `times` is for how many requests, null for all, 0 takes this one away. What
-    does not fit the schema is refused unless `valid` is false.
+    does nothing of what it was asked. `delay_s` is how late that comes; alone it holds the request back, and
+    the station serves it then. `times` is for how many requests, null for all, 0 takes this one away.
+    What does not fit the schema is refused unless `valid` is false.
     """
     if action.casefold() in _OFF:
         return _changed_to(st, ())
@@ -86,24 +86,20 @@ def _override(st: Station, action: str, answer: Answer, *, valid: bool) -> Overr
         raise CommandError("missing_argument", "one of status, error, payload, silent, delay_s is needed")
     if status is not None:
         payload = {"status": status}
-    text = None if payload is None else _checked(st, action, payload, valid=valid)
-    return Override(action, payload=text, error=error, silent=silent, delay_s=delay_s)
+    if payload is not None:
+        _check(st, action, payload, valid=valid)
+    return Override(action, payload=payload, error=error, silent=silent, delay_s=delay_s)
 
 
-def _checked(st: Station, action: str, payload: dict[str, Any], *, valid: bool) -> str:
-    """The response as JSON."""
+def _check(st: Station, action: str, payload: dict[str, Any], *, valid: bool) -> None:
+    """Refuse a response that is too long or, unless it need not be `valid`, that fits no schema."""
     if valid:
         try:
             schemas.check_response(action, payload, st.version)
         except CallError as error:
             raise CommandError("invalid_argument", f"no response to {action}: {error}") from None
-    try:
-        text = orjson.dumps(payload)
-    except TypeError:  # a number of more than 64 bits
-        raise CommandError("invalid_argument", "payload: nothing that JSON can say") from None
-    if len(text) > LONGEST_PAYLOAD:
+    if len(orjson.dumps(payload)) > LONGEST_PAYLOAD:
         raise CommandError("invalid_argument", f"payload: more than {LONGEST_PAYLOAD} bytes of JSON")
-    return text.decode()
 
 
 @on.timer("held")

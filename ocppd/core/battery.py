@@ -22,6 +22,8 @@ Course = tuple[tuple[float, float], ...]
 FULL = 100.0
 # Epoch seconds are exact to about 0.2 µs: closer than this, the moment of the full battery has come.
 _INSTANT = 1e-3
+# Of very long times, this much of them counts as that close.
+_ROUNDING = 1e-9
 # Less than this, in W, is no difference that would need a ramp.
 _EVEN = 1e-6
 _HOUR = 3600.0
@@ -101,14 +103,14 @@ def fill(
 ) -> Filling:
     """Charge for `seconds`, or until the battery is full, with `watts` at first where there is a `ramp`."""
     (_, flat), (bend, beyond), *_ = course
-    if soc < bend and flat == beyond and (ramp is None or abs(watts - flat) <= _EVEN):
-        # What most cars do most of the time, and all of it with each input: it must cost nothing.
-        if soc + gain * flat * (seconds + _INSTANT) / _HOUR < bend:
-            energy = flat * seconds / _HOUR
-            return soc + gain * energy, flat, energy, seconds
+    is_flat = soc < bend and flat == beyond and (ramp is None or abs(watts - flat) <= _EVEN)
+    # What most cars do most of the time, and all of it with each input: it must cost nothing.
+    if is_flat and soc + gain * flat * (seconds * (1 + 2 * _ROUNDING) + _INSTANT) / _HOUR < bend:
+        energy = flat * seconds / _HOUR
+        return soc + gain * energy, flat, energy, seconds
     left, energy = seconds, 0.0
     for leg in legs(course, gain, soc, watts, ramp):
-        end = leg.seconds - _INSTANT if leg.end_soc >= FULL else leg.seconds
+        end = leg.seconds - (_INSTANT + leg.seconds * _ROUNDING if leg.end_soc >= FULL else 0.0)
         if left <= end:
             more = leg.energy_after(left)
             reached = min(leg.soc + gain * more, leg.end_soc)

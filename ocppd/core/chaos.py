@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from annotated_types import Ge, Le
+
+from ocppd.core.description import Percent
+
+Milliseconds = Annotated[float, Ge(0), Le(60_000)]
+Seed = Annotated[int, Ge(0), Le(2**53 - 1)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +20,16 @@ class Chaos:
     Each is late by `latency_ms` and up to `jitter_ms` more, in real time; with `burst_ms` they pass only
     once in that time, all that wait together. Each is lost, doubled or mutilated with its probability in
     percent. `half_open` is that the connection there is falls silent without an end. The same `seed` makes
-    the same of the same frames, whatever their number in the other direction.
+    the same of the same frames, whatever passes in the other direction.
     """
 
-    latency_ms: float = 0.0
-    jitter_ms: float = 0.0
-    burst_ms: float = 0.0
-    drop_pct: float = 0.0
-    duplicate_pct: float = 0.0
-    malformed_pct: float = 0.0
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    latency_ms: Milliseconds = 0.0
+    jitter_ms: Milliseconds = 0.0
+    burst_ms: Milliseconds = 0.0
+    drop_pct: Percent = 0.0
+    duplicate_pct: Percent = 0.0
+    malformed_pct: Percent = 0.0
     half_open: bool = False
-    seed: int = 0
+    seed: Seed = 0

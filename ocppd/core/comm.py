@@ -41,7 +41,6 @@ BASIC_AUTH_PASSWORD = string(
     mutability="WriteOnly",
     minimum=16,
     maximum=64,
-    supports_monitoring=False,
 )
 ALLOW_WILDCARDS = boolean("SecurityCtrlr", "AllowCSMSTLSWildcards", False, mutability="ReadWrite")
 ALLOW_DOWNGRADE = boolean("SecurityCtrlr", "AllowSecurityProfileDowngrade", False, mutability="ReadWrite")

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ocppd.core.station import Station
 
 TIMER = "prices"
+_INSTANT = 1e-3  # a timer rings at its moment, give or take what the sum of two floats loses
 _DIGITS = 6  # what floats add to the last of them is no money
 # How a CostDetailsType calls the dimensions of a TariffType.
 _NAMES = {"fixedFee": "fixed", "energy": "energy", "chargingTime": "chargingTime", "idleTime": "idleTime"}
@@ -71,7 +72,7 @@ def _opened(st: Station, evse: int, tx: Transaction, tariff: Payload) -> Account
 
 
 def change(st: Station, evse: int, tx: Transaction, tariff: Payload) -> None:
-    """Let the transaction go on with another tariff (I11); a fixed fee is due once, and was (or was not)."""
+    """Let the transaction go on with another tariff (I11); a fixed fee is due with the first one alone."""
     sums = {} if tx.account is None else total(st, evse, tx, tx.account)
     if tx.account is None:
         tx.account = _opened(st, evse, tx, tariff)
@@ -87,7 +88,8 @@ def kind_of(st: Station, evse: int) -> str:
 
 def local(st: Station, moment: float) -> float:
     """The local time of that moment, as the tariffs mean it."""
-    offset = st.state.variables.get("ClockCtrlr.TimeOffset", "+00:00").rjust(6, "+")
+    slot = st.model.slots.get("ClockCtrlr.TimeOffset")
+    offset = ((st.value(slot) if slot else "") or "+00:00").rjust(6, "+")
     seconds = int(offset[1:3]) * 3600 + int(offset[4:]) * 60
     return moment + st.state.clock_offset + (-seconds if offset[0] == "-" else seconds)
 
@@ -108,7 +110,7 @@ def arm(st: Station, evse: int, tx: Transaction) -> None:
     st.cancel(timer)
     if tx.account is not None:
         now = local(st, st.now)
-        moment = tariffs.next_change(tx.account.tariff, now)
+        moment = tariffs.next_change(tx.account.tariff, now + _INSTANT)
         if moment - now < 2 * 86_400:
             st.after(moment - now, timer)
 
@@ -121,7 +123,7 @@ def total(st: Station, evse: int, tx: Transaction, account: Account) -> Sums:
         "chargingTime": charging_s / 60,
         "idleTime": max(0.0, st.now - account.at - charging_s) / 60,
     }
-    moment, kind = local(st, account.at), kind_of(st, evse)
+    moment, kind = local(st, account.at) + _INSTANT, kind_of(st, evse)
     amounts = {
         name: volume * tariffs.price(account.tariff, name, moment, kind) for name, volume in counted.items()
     }

@@ -47,7 +47,8 @@ class Car:
     joined by lines: what the battery takes. Of what the meter counts, the share `efficiency` gets there.
     Power changes by `ramp_w_s` W a second, None: at once.
     `ready_delay_s` passes between the offer of energy and its acceptance, `departure_s` from the arrival to
-    the departure that the driver has in mind. With `iso15118` it tells what it needs and waits for a schedule.
+    the departure that the driver has in mind. With `iso15118` it tells what it needs, and waits for a
+    schedule.
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}

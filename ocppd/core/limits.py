@@ -278,7 +278,7 @@ def _shared(st: Station, own: dict[int, Own], whole: Cap) -> dict[int, Cap]:
 
     One that wants nothing now is told what there is for one alone: before it begins, all is shared anew.
     """
-    wishes = {number: _wish(st, number, it) for number, it in own.items()}
+    wishes = {number: _wish(st, number, it, whole) for number, it in own.items()}
     by_current = [_of_current(it) for it in wishes.values()]
     amps = shares(whole.current_a, by_current)
     left = [
@@ -303,10 +303,11 @@ def _share(feed: Feed, whole: Cap, power_w: float) -> Cap:
     return whole._replace(power_w=min(power_w, whole.power_w))
 
 
-def _wish(st: Station, evse: int, own: Own) -> _Wish:
-    """What the car at the EVSE would take if nothing but its own profiles limited it."""
+def _wish(st: Station, evse: int, own: Own, whole: Cap) -> _Wish:
+    """What the car at the EVSE would take of any amount, if only its own profiles limited it."""
     hardware = st.description.hardware.evses[evse - 1]
-    alone = replace(st.evse(evse), limit=_limit(st, evse, own.by_purpose))
+    endless = Cap(phases=whole.phases, phase=whole.phase)
+    alone = replace(st.evse(evse), limit=_limit(st, evse, [*own.by_purpose, ("", endless)]))
     held, car = alone.authorization, alone.car
     if held is None or car is None or car.suspended or car.soc >= _FULL:
         return _Wish()

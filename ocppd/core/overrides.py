@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import orjson
-
 from ocppd.core import rpc
 from ocppd.core.state import Held
 
@@ -48,6 +46,6 @@ def answer(override: Override, message_id: str) -> tuple[str | None, str | None]
         return None, None
     if override.error is not None:
         return rpc.encode_error(message_id, override.error, "as an override wants it", {}), None
-    payload = orjson.loads(override.payload or "{}")
+    payload = override.payload or {}
     status = payload.get("status")
     return rpc.encode_result(message_id, payload), status if isinstance(status, str) else None

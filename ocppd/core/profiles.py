@@ -11,6 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import count, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
@@ -77,8 +78,11 @@ def cap_of(period: Payload, unit: str, feed: Feed | None) -> Cap:
     At an AC EVSE power counts as so much current on each of its phases (K01.FR.50). Without a `feed` it is a
     limit that several share, or that does not come from the CSMS: that power may flow on any phases.
     """
-    limit, phases = float(period["limit"]), period.get("numberPhases", _PHASES)
-    phase = period.get("phaseToUse", 0)
+    return _cap(period["limit"], period.get("numberPhases", _PHASES), period.get("phaseToUse", 0), unit, feed)
+
+
+@lru_cache(maxsize=1024)  # most profiles use few different limits
+def _cap(limit: float, phases: int, phase: int, unit: str, feed: Feed | None) -> Cap:
     if unit == "A":
         return Cap(math.inf, limit, phases, phase)  # K01.FR.51
     if feed is None or feed.phases == 0:
@@ -197,6 +201,7 @@ def _least_w(schedule: Payload, feed: Feed | None) -> float:
     return float(schedule["minChargingRate"]) * by_current
 
 
+@lru_cache(maxsize=1024)  # the same times are asked for at each boundary
 def _time(text: str | None, default: float) -> float:
     found = None if text is None else parse_time(text)
     return default if found is None else found

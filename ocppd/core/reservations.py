@@ -19,8 +19,7 @@ def is_kept(st: Station, evse: int) -> bool:
         return False
     if any(it.evse == evse for it in st.state.reservations):
         return True
-    wishes = [it for it in st.state.reservations if it.evse is None]
-    free = [number for number, _ in st.evses() if _is_free(st, number)]
+    wishes, free = _wishes(st), _free(st)
     if evse not in free:
         return False
     others = [number for number in free if number != evse]
@@ -29,12 +28,28 @@ def is_kept(st: Station, evse: int) -> bool:
 
 def fitting(st: Station, evse: int, token: Mapping[str, str], group: str | None) -> Reservation | None:
     """The reservation that the token, or its group, can use there; rather one for this EVSE (H03)."""
-    found = [
-        it
-        for it in st.state.reservations
-        if it.evse in (None, evse) and _fits(st, it, evse) and _is_for(it, token, group)
-    ]
-    return min(found, key=lambda it: it.evse is None, default=None)
+    own = [it for it in st.state.reservations if _is_for(it, token, group) and _fits(st, it, evse)]
+    here = [it for it in own if it.evse == evse]
+    return next(iter(here or (it for it in own if it.evse is None and _is_fair(st, it, evse))), None)
+
+
+def _is_fair(st: Station, wish: Reservation, evse: int) -> bool:
+    """Whether nobody else loses what is reserved if the wish is fulfilled there (H01.FR.07, H01.FR.09)."""
+    if any(it.evse == evse for it in st.state.reservations):
+        return False
+    wishes, free = _wishes(st), _free(st)
+    others = [it for it in wishes if it is not wish]
+    left = [number for number in free if number != evse]
+    return _served(st, others, left) + 1 >= _served(st, wishes, free)
+
+
+def _wishes(st: Station) -> list[Reservation]:
+    """The reservations of any EVSE."""
+    return [it for it in st.state.reservations if it.evse is None]
+
+
+def _free(st: Station) -> list[int]:
+    return [number for number, _ in st.evses() if _is_free(st, number)]
 
 
 def _is_for(reservation: Reservation, token: Mapping[str, str], group: str | None) -> bool:

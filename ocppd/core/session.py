@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 # The least that a control pilot can offer a car (IEC 61851-1).
 LEAST_A = 6.0
 _NEARLY = 1e-3  # A: rounding is no reason to suspend
+_NOTHING_W = 1e-3  # with less, no battery is full within any time that can be told
 _LINES = (0, 1, 2)
 
 Lines = tuple[float, float, float]
@@ -126,7 +127,7 @@ def is_offering(evse: EvseDescription, station: State, state: Evse) -> bool:
 def _can_be_offered(evse: EvseDescription, state: Evse) -> bool:
     """Whether what the limit leaves is enough to be told to a car."""
     amps = offered_a(evse, state)
-    return amps >= LEAST_A - _NEARLY if evse.phases else amps > 0
+    return amps >= LEAST_A - _NEARLY if evse.phases else amps > _NEARLY
 
 
 def _is_usable(state: State, evse: Evse, connector: Connector) -> bool:
@@ -161,9 +162,9 @@ def _course(evse: EvseDescription, state: Evse, car: Car) -> Course | None:
     """The power that the car is to have at each state of charge; None for none."""
     watts = state.meter.power_w
     if watts is not None:
-        return battery.constant(watts) if watts > 0 else None
+        return battery.constant(watts) if watts > _NOTHING_W else None
     watts = most_w(evse, state)
-    return battery.course(car.ev.curve, car.ev.max_w, watts) if watts > 0 else None
+    return battery.course(car.ev.curve, car.ev.max_w, watts) if watts > _NOTHING_W else None
 
 
 def _ramp(state: Evse, car: Car) -> float | None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Len
 
+from ocppd.core.chaos import Chaos
 from ocppd.core.description import Car as Ev
 from ocppd.core.description import DataTransferAnswer, MonitorType, Percent
 from ocppd.core.times import format_time
@@ -670,12 +671,11 @@ class NetworkProfiles(Kept):
 class Override(Kept):
     """How the next `times` requests of that action are answered, None: all of them, `delay_s` seconds late.
 
-    With `payload`, which is JSON, with the CALLERROR `error`, or not at all. Without any of these the station
-    answers itself.
+    With `payload`, with the CALLERROR `error`, or not at all. Without any of these the station answers itself.
     """
 
     action: str
-    payload: str | None = None
+    payload: dict[str, Any] | None = None
     error: str | None = None
     silent: bool = False
     delay_s: Annotated[float, Ge(0), Le(3600)] = 0.0
@@ -706,7 +706,8 @@ class State(Kept):
     `configured` tells that the configuration does, so that it is not started once it is gone from there.
     `certificates` is None where they are the ones that the configuration installed.
     `token_cache` is what the CSMS has said of tokens (C10), by their digests; see `c_cache.Entry`.
-    `dark_since` is when the power went, in epoch seconds.
+    `dark_since` is when the power went, in epoch seconds. `clock_jump` are the seconds by which the clock was
+    last put right, 0 where that was too little to tell.
     `firmware` is the version that was installed here, `firmware_status` what the CSMS was last told of an
     update, with `firmware_request_id`; `publish_status` and `publish_request_id` are those of publications.
     """
@@ -749,6 +750,7 @@ class State(Kept):
     data_transfers: tuple[DataTransferAnswer, ...] = ()
     overrides: tuple[Override, ...] = ()
     held: tuple[Held, ...] = ()
+    chaos: Chaos | None = None
     firmware: str | None = None
     firmware_update: FirmwareUpdate | None = None
     firmware_status: str | None = None
@@ -757,6 +759,7 @@ class State(Kept):
     publish_status: str | None = None
     publish_request_id: int | None = None
     clock_offset: float = 0.0
+    clock_jump: float = 0.0
     seed: int = 0
     nonce: str = ""
     next_event_id: int = 1

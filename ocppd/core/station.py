@@ -20,6 +20,7 @@ from ocppd.core.state import Csms, QueuedCall, Request
 from ocppd.core.times import format_time
 
 if TYPE_CHECKING:
+    from ocppd.core.chaos import Chaos
     from ocppd.core.description import StationDescription
     from ocppd.core.on import Handler, Handlers
     from ocppd.core.schemas import Payload, Version
@@ -80,11 +81,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """What only the link can do: `ping`, `close`, `freeze` or `thaw`."""
+    """What only the link can do: `ping`, `close`, `freeze`, `thaw`, `disturb` (by `chaos`; None: no more)."""
 
     kind: str
     code: int = 1000
     reason: str = ""
+    chaos: Chaos | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,6 +425,10 @@ class Station:
         """Have the link do what only it can do."""
         self._out.orders.append(Order(kind, code, reason))
 
+    def disturb(self, chaos: Chaos | None) -> None:
+        """Have the link spoil the frames from now on; None ends that."""
+        self._out.orders.append(Order("disturb", chaos=chaos))
+
     def work(self, kind: str, key: str, **data: Any) -> None:
         """Have an edge do something that takes time or needs I/O; see `Job`."""
         self._out.jobs.append(Job(key, kind, data))
@@ -551,7 +557,7 @@ class Station:
         self._serve_now(call, override)
 
     def serve_held(self) -> None:
-        """Answer the requests of the CSMS whose late answers are due, and see to it that the next ones are."""
+        """Answer the requests of the CSMS whose late answers are due, and come back for the next ones."""
         for held in overrides.release(self.state, self.now):
             if self.wants_link:  # a station that has hung up says nothing more
                 self._serve_now(rpc.Call(held.id, held.action, held.payload), held.override)
@@ -591,7 +597,8 @@ class Station:
         if self.state.boot.registration == "Rejected":  # B03.FR.08
             raise CallError("SecurityError", "the CSMS has rejected this station")
         schemas.check_request(call.action, call.payload, version)
-        response: Payload = handler(self, call.payload)
+        refusal = versions.refusal(call.action, call.payload) if version == schemas.OCPP_21 else None
+        response: Payload = refusal or handler(self, call.payload)
         _assert_valid(schemas.check_response, call.action, response, version)
         return response
 
@@ -630,7 +637,8 @@ class Station:
             self.emit("answered", request=call.context["request"], response=payload)
 
     def _fail(self, call: QueuedCall, failure: CallError) -> None:
-        if outbox.is_transaction_event(call) and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
+        may_repeat = outbox.is_transaction_event(call) and failure.code != "NotSent"
+        if may_repeat and call.attempts < self.get(comm.MESSAGE_ATTEMPTS):
             wait = self.get(comm.MESSAGE_ATTEMPT_INTERVAL) * call.attempts  # E13.FR.03
             call.not_before = self.now + wait
             self.state.outbox.queue.insert(0, call)

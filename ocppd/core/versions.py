@@ -49,11 +49,20 @@ STREAM = "NotifyPeriodicEventStream"
 
 # What only 2.1 has of a message that both have, by its path; each list on the way is gone through.
 _ONLY_IN_21: dict[str, tuple[tuple[str, ...], ...]] = {
+    "NotifyEVChargingSchedule": (("selectedChargingScheduleId",),),
     "NotifyMonitoringReport": (("monitor", "variableMonitoring", "eventNotificationType"),),
     "TransactionEvent": (("costDetails",), ("transactionInfo", "tariffId")),
 }
 
 
+# What 2.1 adds to requests that both have and is not done here: a field, and the value that asks for it.
+_NOT_DONE: dict[str, tuple[str, str]] = {
+    "CertificateSigned": ("certificateType", "V2G20Certificate"),
+    "GetLog": ("logType", "DataCollectorLog"),
+    "InstallCertificate": ("certificateType", "OEMRootCertificate"),
+    "Reset": ("type", "ImmediateAndResume"),
+}
+_REJECTED = {"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedParam"}}
 # What 2.0.1 has no word for, and the word that comes nearest.
 _OLDER_WORDS = {"TransactionEvent": {"triggerReason": {"TariffChanged": "Trigger"}}}
 
@@ -73,6 +82,19 @@ def unhandled(version: Version, action: str) -> str:
     return "NotSupported" if version == OCPP_21 and action in NEW else "NotImplemented"
 
 
+def refusal(action: str, request: Payload) -> Payload | None:
+    """The response to a request of 2.1 that asks for more than its handler knows of; None: let that see.
+
+    Whatever handlers know how to refuse is left to them.
+    """
+    if action in _NOT_DONE:
+        name, value = _NOT_DONE[action]
+        return _REJECTED if request.get(name) == value else None
+    if action == "SetDisplayMessage" and "messageExtra" in request["message"]:
+        return _REJECTED
+    return None
+
+
 def outgoing(version: Version, action: str, payload: Payload) -> Payload:
     """The request as that OCPP knows it: without what only the newer one has."""
     if version == OCPP_21 or action not in _ONLY_IN_21:
@@ -89,12 +111,13 @@ def _without(value: Any, path: tuple[str, ...]) -> Any:
     """A copy without what stands at the end of the path, or the value itself where that is not there."""
     if isinstance(value, list):
         return [_without(item, path) for item in value]
-    name, *rest = path
+    name = path[0]
     if name not in value:
         return value
-    if not rest:
+    if len(path) == 1:
         return {key: item for key, item in value.items() if key != name}
-    return {**value, name: _without(value[name], tuple(rest))}
+    inner = _without(value[name], path[1:])
+    return value if inner is value[name] else {**value, name: inner}
 
 
 def require_21(st: Station) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from ocppd.core import display, limits, network, session, tokens
@@ -9,7 +10,7 @@ from ocppd.core.status import connector_status, evse_status
 from ocppd.core.times import format_time
 
 if TYPE_CHECKING:
-    from ocppd.core.state import Evse, Fault, Transaction
+    from ocppd.core.state import Car, Evse, Fault, Transaction
     from ocppd.core.station import Event, Station
 
 View = dict[str, Any]
@@ -46,6 +47,7 @@ PUBLIC_EVENTS = frozenset(
         "warning",
         "power",
         "network",
+        "chaos",
     ]
 )
 
@@ -69,6 +71,7 @@ def station_state(st: Station) -> View:
             "last_error": csms.last_error,
             "queued": len(state.outbox.queue),  # the call that is out does not wait
         },
+        "chaos": asdict(state.chaos) if state.chaos else None,
         "operative": state.operative,
         "faults": [code for evse in state.evses for plug in evse.connectors for code in _faults(plug.faults)],
         "display": [line.view() for line in display.shown(st)],
@@ -89,6 +92,7 @@ def evse_state(st: Station, number: int) -> View:
         "limit_source": limits.source(st, number),
         "reservation": _reservation(st, number),
         "cost": display.cost(st, evse),
+        "ev": _car(evse.car) if evse.car else None,
         "tx": _transaction(st, evse, evse.transaction) if evse.transaction else None,
     }
 
@@ -99,6 +103,12 @@ def _reservation(st: Station, number: int) -> View | None:
         return None
     token = tokens.shown(found.token)["idToken"]
     return {"id": found.id, "id_token": token, "expires": format_time(found.expires)}
+
+
+def _car(car: Car) -> View:
+    """What the car is; its state of charge is the meter's to tell."""
+    ev = car.ev
+    return {"capacity_wh": ev.capacity_wh, "max_w": ev.max_w, "max_a": ev.max_a, "phases": ev.phases}
 
 
 def _transaction(st: Station, evse: Evse, tx: Transaction) -> View:

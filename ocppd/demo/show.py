@@ -167,6 +167,7 @@ def _settings(port: int, csms: dict[str, Any], folder: Path) -> Settings:
             "mqtt": {"port": port, "meter_interval": 2},
             "csms": csms,
             "state": {"path": folder / "charge_point_state.json"},
+            "transfers": {"allow_loopback": True},
             "stations": [
                 {
                     "id": STATION,

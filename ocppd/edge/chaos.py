@@ -1,4 +1,4 @@
-"""Frames on their way through a bad connection: late, lost, doubled, mutilated; the same for the same seed."""
+"""Frames on their way through a bad connection: late, lost, doubled, mutilated; a seed decides."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import random
 from collections import deque
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+from ocppd.core.chaos import Chaos
 
-    from ocppd.core.chaos import Chaos
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MOST_WAITING = 1000  # frames of one direction; more are lost, as on any line
 
@@ -18,34 +18,39 @@ MOST_WAITING = 1000  # frames of one direction; more are lost, as on any line
 class Turbulence:
     """One direction of one connection. Frames keep their order; `deliver` gets what arrives.
 
-    What is not late arrives before `put` returns. `close` loses what is still on its way.
+    What is not late arrives before `put` returns, unless others are still on their way.
     """
 
-    def __init__(self, chaos: Chaos, way: str, deliver: Callable[[str], None]) -> None:
-        self._chaos = chaos
+    def __init__(self, deliver: Callable[[str], None]) -> None:
         self._deliver = deliver
-        self._random = random.Random(f"{chaos.seed}:{way}")  # noqa: S311 - a simulation, not a secret
         self._loop = asyncio.get_running_loop()
-        self._began = self._loop.time()
         self._waiting: deque[tuple[float, str]] = deque()
         self._timer: asyncio.TimerHandle | None = None
+        self.become(None, "")
+
+    def become(self, chaos: Chaos | None, way: str) -> None:
+        """Spoil frames in that manner from now on, None: not at all; `way` names the direction."""
+        self._chaos = chaos or Chaos()
+        self._random = random.Random(f"{self._chaos.seed}:{way}")  # noqa: S311 - a simulation, not a secret
+        self._began = self._loop.time()
 
     def put(self, text: str) -> None:
         """A frame sets out."""
-        lost, doubled, mutilated, late = (self._random.random() for _ in range(4))
-        crippled = mutilate(text, self._random)  # drawn in any case: one number must not shift the next frame
-        if lost * 100 < self._chaos.drop_pct:
+        # Always as many draws: what becomes of a frame depends on its number, and not on the other settings.
+        lost, doubled, mutilated, late, *how = (self._random.random() for _ in range(6))
+        chaos = self._chaos
+        if lost * 100 < chaos.drop_pct:
             return
-        if mutilated * 100 < self._chaos.malformed_pct:
-            text = crippled
+        if mutilated * 100 < chaos.malformed_pct:
+            text = mutilate(text, *how)
         due = self._due(late)
-        for _ in range(2 if doubled * 100 < self._chaos.duplicate_pct else 1):
+        for _ in range(2 if doubled * 100 < chaos.duplicate_pct else 1):
             if len(self._waiting) < MOST_WAITING:
                 self._waiting.append((due, text))
         if self._timer is None:
             self._release()
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Lose what is on its way."""
         self._waiting.clear()
         if self._timer is not None:
@@ -63,27 +68,24 @@ class Turbulence:
     def _release(self) -> None:
         """Let arrive what is due, and come back for the rest."""
         self._timer = None
-        for text in self._arrived():
-            self._deliver(text)
+        now = self._loop.time()
+        while self._waiting and self._waiting[0][0] <= now:
+            self._deliver(self._waiting.popleft()[1])
         if self._waiting and self._timer is None:
             self._timer = self._loop.call_at(self._waiting[0][0], self._release)
 
-    def _arrived(self) -> Iterator[str]:
-        now = self._loop.time()
-        while self._waiting and self._waiting[0][0] <= now:
-            yield self._waiting.popleft()[1]
 
+def mutilate(text: str, way: float, place: float) -> str:
+    """The frame as no OCPP-J frame looks: cut, with a wrong character, of no known type, or no array.
 
-def mutilate(text: str, draw: random.Random) -> str:
-    """The frame as no OCPP-J frame looks: cut, with a wrong character, of no known type, or no JSON array."""
-    place = draw.randrange(len(text)) if text else 0
-    way = draw.randrange(4)
-    character = chr(draw.randrange(0x20, 0x7F))
-    match way:
+    `way` and `place` are below 1, and choose how and where.
+    """
+    at = int(place * len(text))
+    match int(way * 4):
         case 0:
-            return text[:place]
+            return text[:at]
         case 1:
-            return text[:place] + character + text[place + 1 :]
+            return f"{text[:at]}\x01{text[at + 1 :]}"
         case 2:
-            return text.replace("[", "[9", 1)  # [2, …] becomes [92, …]
+            return text.replace("[", "[9", 1)
     return f'{{"frame":{text}}}'

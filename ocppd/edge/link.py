@@ -22,6 +22,7 @@ from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from ocppd import __version__
+from ocppd.edge.chaos import Turbulence
 from ocppd.edge.reasons import MAX_SIZE, LinkError, kind_of, reason_of
 from ocppd.edge.tls import tls_context, wildcard_in
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from websockets.datastructures import HeadersLike
 
     from ocppd.clock import Clock
+    from ocppd.core.chaos import Chaos
     from ocppd.core.endpoint import Endpoint
     from ocppd.edge.tls import FileOf
 
@@ -48,7 +50,9 @@ _wire.setLevel(logging.INFO)  # at DEBUG the library would log the Authorization
 
 
 class Listener(Protocol):
-    """What a link tells, and asks, for the fleet. It does so out of `run` only, never within another call.
+    """What a link tells, and asks, for the fleet. It does so out of `run`, never within another call.
+
+    A frame that chaos has made late comes out of a timer.
 
     Each `connected` is followed by one `disconnected`. What these methods raise ends `run`.
     """
@@ -100,6 +104,7 @@ class _Connection(ClientConnection):
     closing = False
     ping_due = False
     unanswered: asyncio.Future[float] | None = None  # of the latest ping
+    silent = False  # half open: nothing is read and nothing written any more
 
     async def handshake(
         self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
@@ -129,6 +134,12 @@ class _Connection(ClientConnection):
         if self.state is State.CLOSING and not self.closing:
             self.closing = True
             self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
+
+    def silence(self, on: bool) -> None:
+        """Read nothing any more, or again."""
+        if on != self.silent:
+            self.silent = on
+            (self.transport.pause_reading if on else self.transport.resume_reading)()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Keep `exc`, of which a failed handshake does not tell."""
@@ -174,6 +185,7 @@ class Link:
         self._endpoint: Endpoint  # of the latest attempt
         self._wanted = False
         self._frozen = False
+        self._rough: tuple[Turbulence, Turbulence] | None = None  # outwards, and inwards
         self._ready = asyncio.Event()  # wanted and not frozen
         self._held: socket.socket | None = None  # what is frozen
         self._ws: _Connection | None = None  # None as soon as the connection is given up
@@ -214,7 +226,13 @@ class Link:
 
         A CSMS that leaves more than MAX_BACKLOG bytes unread loses the connection.
         """
-        if (ws := self._ws) is None:
+        if self._rough is None:
+            self._write(text)
+        else:
+            self._rough[0].put(text)
+
+    def _write(self, text: str) -> None:
+        if (ws := self._ws) is None or ws.silent:
             return
         broadcast((ws,), text)  # the public way to write without a task and without waiting
         if ws.transport.get_write_buffer_size() > MAX_BACKLOG:
@@ -226,6 +244,8 @@ class Link:
             return
         if ws.unanswered is not None and not ws.unanswered.done():
             self._drop(ws, "no pong")
+        elif ws.silent:
+            ws.unanswered = asyncio.get_running_loop().create_future()  # by nobody, ever
         else:
             ws.ping_due = True
             self._interrupt()
@@ -262,6 +282,22 @@ class Link:
         self._frozen = False
         self._release()
         self._settle()
+
+    def disturb(self, chaos: Chaos | None) -> None:
+        """Spoil the frames of both directions from now on, on later connections too; None ends it.
+
+        `chaos.half_open` silences the connection that is there: it stays open, unread and unwritten.
+        """
+        if (ws := self._ws) is not None:
+            ws.silence(chaos is not None and chaos.half_open)
+        if self._rough is None:
+            self._rough = Turbulence(self._write), Turbulence(self._hear)
+        for way, turbulence in zip(("tx", "rx"), self._rough, strict=True):
+            turbulence.become(chaos, way)
+
+    def _hear(self, text: str) -> None:
+        if self._ws is not None:
+            self._listener.received(self._station, text)
 
     async def _cycle(self) -> None:
         """One attempt and, if it succeeds, the life of the connection. Returns when the station ends it."""
@@ -317,6 +353,8 @@ class Link:
             raise
         finally:
             self._ws = None
+            for turbulence in self._rough or ():
+                turbulence.clear()  # what was on its way is lost with the connection
             if self._bye is not None:
                 await self._say(ws, self._bye)
 
@@ -329,7 +367,10 @@ class Link:
             while isinstance(message := await ws.recv(), str):
                 if self._ws is not ws:  # given up while the message waited for its turn
                     return
-                self._listener.received(self._station, message)
+                if self._rough is None:
+                    self._listener.received(self._station, message)
+                else:
+                    self._rough[1].put(message)
             await ws.close(CloseCode.UNSUPPORTED_DATA, "text frames only")
         except ws_errors.ConnectionClosed as exc:
             raise LinkError(ws.dropped or reason_of(exc)) from exc

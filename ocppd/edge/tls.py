@@ -65,8 +65,7 @@ def _context(roots: str | None, chain: str | None, key: str, _changed: int) -> s
     context.options |= ssl.OP_NO_COMPRESSION
     context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is installed is trusted, a sub-CA, too
     context.set_ciphers(_CIPHERS)
-    if keys := os.environ.get("SSLKEYLOGFILE"):  # so that a tester may read along
-        context.keylog_filename = keys
+    _let_read_along(context)
     if roots is None:
         context.load_default_certs()
     else:
@@ -74,6 +73,16 @@ def _context(roots: str | None, chain: str | None, key: str, _changed: int) -> s
     if chain is not None:
         _use(lambda: pem.present(context, chain, key), f"the key {key}")
     return context
+
+
+def _let_read_along(context: ssl.SSLContext) -> None:
+    """Write the keys of sessions where SSLKEYLOGFILE says, for Wireshark."""
+    path = os.environ.get("SSLKEYLOGFILE")
+    try:
+        if path:
+            context.keylog_filename = path
+    except OSError as error:
+        raise LinkError(f"SSLKEYLOGFILE {path} cannot be written: {error.strerror}") from error
 
 
 def _use(load: Callable[[], None], what: str) -> None:

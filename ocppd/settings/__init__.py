@@ -10,6 +10,6 @@ check      what is wrong, with the key, the file and the nearest known key
 """
 
 from ocppd.settings.files import SettingsError
-from ocppd.settings.model import Settings, describe_station, detached, json_schema, load
+from ocppd.settings.model import Settings, describe_station, detached, from_values, json_schema, load
 
-__all__ = ["Settings", "SettingsError", "describe_station", "detached", "json_schema", "load"]
+__all__ = ["Settings", "SettingsError", "describe_station", "detached", "from_values", "json_schema", "load"]

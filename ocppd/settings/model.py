@@ -30,7 +30,7 @@ from ocppd.settings.station import (
 from ocppd.settings.templates import Templates
 from ocppd.settings.transfers import TransferSettings
 
-__all__ = ["Settings", "SettingsError", "describe_station", "detached", "json_schema", "load"]
+__all__ = ["Settings", "SettingsError", "describe_station", "detached", "from_values", "json_schema", "load"]
 
 DEFAULT_PATHS = (Path("config/ocppd.yaml"), Path("/etc/ocppd/ocppd.yaml"))
 
@@ -69,12 +69,24 @@ class LogSettings(Section):
     format: Literal["json", "console"] = "json"
 
 
+class TraceSettings(Section):
+    """`daemon.traces`: OCPP frames in files, one of at most `max_bytes` and its predecessor for each station.
+
+    `directory` is relative to the working directory; `stations` is a pattern (`CP0*`) of identities.
+    """
+
+    directory: Path
+    stations: str = Field("*", min_length=1, max_length=100)
+    max_bytes: int = Field(10_000_000, ge=1000, le=10**12)
+
+
 class DaemonSettings(Section):
     """`daemon`. `id` is its name in MQTT topics; `metrics` is `host:port` for Prometheus, None for off."""
 
     id: str = Field(default_factory=socket.gethostname, pattern="^[A-Za-z0-9._~-]+$")
     log: LogSettings = LogSettings()
     metrics: Annotated[str, StringConstraints(pattern="^[^ ]+:[0-9]{1,5}$")] | None = None
+    traces: TraceSettings | None = None
 
 
 class InputSettings(Section):
@@ -98,10 +110,18 @@ class InputSettings(Section):
         return self
 
 
+class DiscoverySettings(Section):
+    """`mqtt.discovery`: Home Assistant finds the stations; with `enabled: false` it loses them again."""
+
+    enabled: bool = True
+    prefix: str = Field("homeassistant", pattern="^[^+#/$]+(/[^+#/]+)*$")
+
+
 class MqttSettings(WithPassword):
     """`mqtt`. With `enabled: false` there is no broker; `tls: {}` uses the system's trust store.
 
     `meter_interval` is in seconds; `response_topics` are the filters that an answer's topic has to match.
+    Without `discovery`, nothing is said to Home Assistant; `discovery: {}` is enough to say it.
     """
 
     enabled: bool = True
@@ -112,6 +132,7 @@ class MqttSettings(WithPassword):
     base_topic: str = Field("ocppd", pattern="^[^+#/$]+(/[^+#/]+)*$")
     meter_interval: float = Field(5.0, ge=0)
     inputs: list[InputSettings] = Field([])
+    discovery: DiscoverySettings | None = None
     response_topics: list[Filter] = Field(["reply/#", "ocppd/v1/reply/#"])
 
 
@@ -288,6 +309,17 @@ def load(paths: Sequence[Path] | None = None) -> Settings:
     settings = validated(Settings, layers)
     if files:
         settings.find_templates_in(files[0].parent / "templates")
+    refuse(settings.problems(), layers)
+    return settings
+
+
+def from_values(values: Tree, where: str) -> Settings:
+    """The settings that `values` are, which no file and no environment touches; errors call them `where`.
+
+    Raises SettingsError, with a line for each problem, where a setting is wrong.
+    """
+    layers = [Layer(where, values)]
+    settings = validated(Settings, layers)
     refuse(settings.problems(), layers)
     return settings
 

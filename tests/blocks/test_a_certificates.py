@@ -477,7 +477,8 @@ def test_TC_A_14_A02_FR_06_A02_FR_07_A02_FR_20_A03_FR_06_A03_FR_07_a_bad_one_is_
 ) -> None:
     csr = ask(bench, keys)
     assert reason(signed(bench, BAD[why](csr), STATION)) == ("Rejected", why)
-    assert security_events(bench) == ["InvalidChargingStationCertificate"]
+    (told,) = bench.sent("SecurityEventNotification")
+    assert (told["type"], told["techInfo"]) == ("InvalidChargingStationCertificate", why)
     assert bench.endpoint().trust.chain == FIRST
     assert bench.orders == []
     bench.advance(DAY)

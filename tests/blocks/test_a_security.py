@@ -35,7 +35,9 @@ def restart(bench: Bench, how: str) -> None:
 
 
 @pytest.mark.parametrize(("how", "kind"), [("power", "StartupOfTheDevice"), ("reset", "ResetOrReboot")])
-def test_A04_after_each_boot_the_station_says_why_it_has_started(bench: Bench, how: str, kind: str) -> None:
+def test_A04_FR_01_after_each_boot_the_station_says_why_it_has_started(
+    bench: Bench, how: str, kind: str
+) -> None:
     restart(bench, how)
     assert [action for action, _ in bench.sent()][-3:] == [
         "BootNotification",
@@ -222,7 +224,7 @@ def test_A04_SettingSystemTime_is_logged_too(bench: Bench) -> None:
 # The command
 
 
-def test_security_event_answers_with_the_response_of_the_CSMS(bench: Bench) -> None:
+def test_A04_FR_01_security_event_tells_the_CSMS_and_answers_with_its_response(bench: Bench) -> None:
     answer = security_event(bench, tech_info="lid open")
     assert answer.done is not None
     assert answer.done.result == {"response": {}}

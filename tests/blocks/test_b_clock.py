@@ -37,6 +37,19 @@ def test_TimeAdjustmentReportingThreshold_says_what_much_is(bench: Bench) -> Non
     assert jump(bench, 121) == ["SettingSystemTime"]
 
 
+@pytest.mark.parametrize("seconds", [300, -300])
+def test_A04_a_clock_that_is_too_fast_or_slow_is_told_once(bench: Bench, seconds: float) -> None:
+    assert jump(bench, seconds) == ["SettingSystemTime"]
+    assert jump(bench, seconds * 2) == []
+    assert jump(bench, -seconds * 2) == ["SettingSystemTime"]  # somebody has set it
+
+
+def test_A04_once_the_clock_was_right_a_jump_is_told_again(bench: Bench) -> None:
+    assert jump(bench, 3600) == ["SettingSystemTime"]
+    assert jump(bench, 3600) == []  # it is right
+    assert jump(bench, 7200) == ["SettingSystemTime"]
+
+
 # TimeOffset
 
 

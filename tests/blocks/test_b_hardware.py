@@ -53,7 +53,7 @@ def test_what_the_meter_shows_is_there_on_each_phase(new_bench: NewBench) -> Non
     assert numbers(bench, "EVSE", "ACCurrent") == [15.9, 15.9, 15.9]
 
 
-def test_an_EVSE_has_the_phases_that_it_has(new_bench: NewBench) -> None:
+def test_J01_FR_13_J02_FR_09_an_EVSE_has_the_phases_that_it_has(new_bench: NewBench) -> None:
     bench = new_bench(EVERYTHING)
     assert numbers(bench, "EVSE", "ACVoltage", evse=2) == []
     assert numbers(bench, "EVSE", "ACVoltage", evse=3) == [230]

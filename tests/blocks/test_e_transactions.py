@@ -256,3 +256,13 @@ def test_E_a_reload_between_any_two_inputs_changes_nothing(
         for it in steps:
             apply(bench, *it)
     assert benches[0].frames == benches[1].frames
+
+
+def test_a_transaction_of_the_bay_ends_with_the_bay_whatever_starts_the_next(bench: Bench) -> None:
+    bench.set("TxCtrlr.TxStartPoint", "ParkingBayOccupancy")
+    bench.do("park")
+    bench.set("TxCtrlr.TxStartPoint", "EVConnected")
+    bench.do("park", "OFF")
+    assert [it["eventType"] for it in bench.tx()] == ["Started", "Ended"]
+    bench.do("park")
+    assert bench.tx() == []

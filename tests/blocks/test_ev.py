@@ -9,7 +9,6 @@ import pytest
 
 from ocppd.core.description import Car, Evse, Hardware
 from ocppd.core.state import Car as Plugged
-from ocppd.core.state import Limit
 from tests.bench import START, Bench, Json
 from tests.blocks.test_j_meter_values import energy, error
 
@@ -163,7 +162,7 @@ def test_a_car_that_wants_more_than_is_offered_suspends_itself(bench: Bench) -> 
 @pytest.mark.parametrize(("evse", "state"), [(Evse(), "SuspendedEVSE"), (Evse(phases=0), "Charging")])
 def test_less_than_a_pilot_can_tell_suspends_the_EVSE(new_bench: NewBench, evse: Evse, state: str) -> None:
     bench = charge(new_bench(Hardware(evses=(evse,))))
-    bench.state.evses[0].limit = Limit(power_w=1_000)
+    bench.do("limit", "1000")
     bench.csms("TriggerMessage", {"requestedMessage": "TransactionEvent", "evse": {"id": 1}})
     assert bench.tx()[-1]["transactionInfo"]["chargingState"] == state
 

@@ -9,6 +9,7 @@ import pytest
 
 from ocppd.core import outbox
 from ocppd.core.description import Connector, Evse, Hardware
+from ocppd.core.times import parse_time
 from tests.bench import Bench, Json, with_presets
 
 ID_TOKEN = {"idToken": "04A2B3C4", "type": "ISO14443"}
@@ -129,6 +130,24 @@ def test_F04_FR_02_a_remote_stop_ends_the_flow_and_lets_the_cable_go(new_bench: 
     assert bench.state.evses[0].meter.energy_wh == before
 
 
+@pytest.mark.parametrize("stop_point", ["Authorized", "EVConnected"])
+def test_F03_FR_05_F03_FR_06_F04_FR_05_F04_FR_06_of_too_many_samples_those_between_are_dropped(
+    bench: Bench, stop_point: str
+) -> None:
+    bench.set("SampledDataCtrlr.TxEndedInterval", 10)
+    points(bench, "EVConnected", stop_point).do("plug-in")
+    bench.do("authorize", "AAAA")
+    bench.advance(10_000)
+    stop(bench, transaction(bench))
+    bench.do("unplug")
+    (ended,) = [it for it in bench.tx() if it["eventType"] == "Ended"]
+    told = [parse_time(it["timestamp"]) or 0 for it in ended["meterValue"]]
+    assert told == sorted(told)
+    assert told[-1] - told[0] == 10_000  # from the begin to the end
+    assert {int((it - told[0]) // 5000) for it in told[1:-1]} >= {0, 1}  # neither half is empty
+    assert len(told) < 500
+
+
 def test_F03_FR_07_a_transaction_that_nobody_is_authorized_for_is_stopped_too(bench: Bench) -> None:
     bench.do("plug-in")
     assert stop(bench, transaction(bench)) == {"status": "Accepted"}
@@ -170,6 +189,23 @@ def test_TC_F_05_TC_F_06_TC_F_07_F05_FR_01_F05_FR_04_F05_FR_06_the_table_of_Unlo
             bench.do(command)
         seen.append(unlock(bench))
     assert seen == [socket, cable]
+
+
+OUT_OF_USE: dict[str, Callable[[Bench], object]] = {
+    "fault": lambda bench: bench.do("fault", "GroundFault"),
+    "Inoperative": lambda bench: bench.csms("ChangeAvailability", {"operationalStatus": "Inoperative"}),
+    "reset": lambda bench: bench.csms("Reset", {"type": "Immediate", "evseId": 1}),
+    "offline before": lambda bench: (bench.drop(), bench.reconnect(after=60)),
+}
+
+
+@pytest.mark.parametrize("how", OUT_OF_USE)
+def test_F05_FR_04_a_cable_is_let_go_whatever_else_the_connector_is(new_bench: NewBench, how: str) -> None:
+    bench = new_bench(SOCKET)
+    bench.do("plug-in")
+    OUT_OF_USE[how](bench)
+    assert unlock(bench) == "Unlocked"
+    assert not bench.state.evses[0].connectors[0].locked
 
 
 def test_F05_FR_02_an_authorized_cable_stays_locked(new_bench: NewBench) -> None:

@@ -694,6 +694,18 @@ def test_TC_G_20_G05_FR_01_without_a_lock_nobody_charges(two: Bench) -> None:
     assert "Charging" not in states
 
 
+def test_a_status_that_hangs_on_another_EVSE_follows_that(two: Bench) -> None:
+    """A reservation of any EVSE keeps the last one that is free."""
+    expires = format_time(two.clock.now + 600)
+    theirs = {"idToken": "BB22", "type": "ISO14443"}
+    assert two.csms("ReserveNow", {"id": 1, "expiryDateTime": expires, "idToken": theirs})["status"]
+    two.set("TxCtrlr.TxStartPoint", "EnergyTransfer")  # so that nothing else tells of what follows
+    two.do("authorize", evse=1, id_token="04A2B3C4")
+    assert told(two) == [(2, 1, "Reserved"), (2, 2, "Reserved")]
+    two.do("authorize", evse=1, id_token="04A2B3C4")
+    assert told(two) == [(2, 1, "Available"), (2, 2, "Available")]
+
+
 # The status of what is above a connector
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 from ocppd.core import tariffs
 from ocppd.core.description import Evse, Hardware
 from ocppd.core.schemas import OCPP_21, OCPP_201
-from ocppd.core.state import Bill
+from ocppd.core.state import Account, Bill, DefaultTariff, DriverTariff
 from tests.bench import START, Bench, Json, with_presets
 
 NewBench = Callable[..., Bench]
@@ -341,6 +341,30 @@ def test_a_CSMS_of_2_0_1_hears_nothing_of_it(station: Bench) -> None:
     assert told[-1]["eventType"] == "Ended"
     assert all("costDetails" not in it and "tariffId" not in it["transactionInfo"] for it in told)
     assert station.csms("GetTariffs", {"evseId": 0})["error"] == "NotImplemented"
+
+
+@pytest.mark.parametrize("evil", [{}, tariff(**energy(1e300)), tariff(**energy(1, startTimeOfDay="xx:yy"))])
+def test_a_tariff_in_a_state_file_that_nobody_could_have_set_is_forgotten(station: Bench, evil: Json) -> None:
+    start(station)
+    place = station.state.evses[0]
+    assert place.transaction is not None
+    station.state.tariffs = (DefaultTariff(1, evil),)
+    place.driver_tariff = DriverTariff({"idToken": "04A2B3C4", "type": "ISO14443"}, evil)
+    place.transaction.account = Account(evil, START, 0.0, 0.0)
+    station.start_again()
+    station.reconnect()
+    station.do("unplug", evse=1, connector=1)
+    assert [it["eventType"] for it in station.tx()][-1] == "Ended"
+    assert known(station) == []
+
+
+def test_I12_the_local_time_may_be_that_of_the_factory(new_bench: NewBench) -> None:
+    bench = new_bench(with_presets(TWO, ClockCtrlr__TimeOffset="-01:00"), protocol=OCPP_21)
+    dear, cheap = element("priceKwh", 1, endTimeOfDay="09:30"), element("priceKwh", 0.1)
+    give(bench, 0, tariff(energy=priced([dear, cheap])))
+    start(bench)  # at nine
+    bench.advance(3600)
+    assert net(end(bench)) == pytest.approx(5.5 * 1 + 5.5 * 0.1)
 
 
 # Prices as a function of time

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from ocppd.blocks.e_samples import MOST_SAMPLES
 from ocppd.blocks.j_measurands import MEASURANDS
+from ocppd.core import outbox
 from ocppd.core.description import Car, Connector, Evse, Hardware
-from ocppd.core.state import Limit
 from tests.bench import Bench, Json
 
 ENERGY = "Energy.Active.Import.Register"
@@ -214,7 +216,7 @@ def test_J01_only_the_state_of_charge_is_measured_in_the_car(bench: Bench) -> No
     assert list(units.values()) == ["Wh", "W", "A", "V", "Percent"]
 
 
-def test_J02_FR_16_the_register_goes_on_from_transaction_to_transaction(bench: Bench) -> None:
+def test_J02_FR_16_J02_FR_17_the_register_goes_on_from_transaction_to_transaction(bench: Bench) -> None:
     ends: list[float] = []
     for _ in range(3):
         charge(bench)
@@ -341,8 +343,24 @@ def test_J02_FR_02_J02_FR_04_J02_FR_18_the_values_of_one_moment_share_one_timest
 def test_J02_FR_07_J01_FR_11_phases_are_those_of_the_meter_when_only_one_is_used(
     bench: Bench, phase: int | None, expected: list[float]
 ) -> None:
+    period = {"startPeriod": 0, "limit": 16, "numberPhases": 1} | ({"phaseToUse": phase} if phase else {})
+    profile = {
+        "id": 1,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Absolute",
+        "chargingSchedule": [
+            {
+                "id": 1,
+                "startSchedule": "2025-01-01T00:00:00Z",
+                "chargingRateUnit": "A",
+                "chargingSchedulePeriod": [period],
+            }
+        ],
+    }
+    answer = bench.csms("SetChargingProfile", {"evseId": 1, "chargingProfile": profile})
+    assert answer["status"] == "Accepted"
     charge(bench)
-    bench.state.evses[0].limit = Limit(current_a=16, phases=1, phase=phase)
     current = [value for _, _, value in shown(sample(bench, "Current.Import"))]
     assert current == expected
 
@@ -371,6 +389,35 @@ def test_TC_J_09_J02_FR_01_J02_FR_11_E02_FR_10_what_TxUpdatedMeasurands_names_co
     assert all([it["measurand"] for it in sampled(event)] == [ENERGY, "SoC"] for event in events)
 
 
+def test_J02_FR_12_J02_FR_13_offline_every_second_sample_goes_where_there_are_too_many(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outbox, "MOST_TRANSACTION_EVENTS", 20)
+    bench.set("SampledDataCtrlr.TxUpdatedInterval", 1)
+    charge(bench, capacity_wh=1e8)
+    bench.drop()
+    bench.forget()
+    bench.advance(25)
+    bench.reconnect()
+    values = [value["value"] for event in bench.tx() for value in sampled(event)]
+    assert len(values) < 20
+    gaps = [round(after - before) for before, after in pairwise(values)]
+    assert set(gaps) == {3, 6}  # 11 kW in a second, and in two
+    assert gaps == sorted(gaps, reverse=True)
+
+
+def test_J02_FR_20_the_end_keeps_its_first_and_last_sample_and_thins_those_between(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.TxEndedInterval", 60)
+    bench.set("SampledDataCtrlr.TxUpdatedInterval", 0)
+    charge(bench, capacity_wh=1e8)
+    bench.advance(60 * 250)
+    bench.do("unplug")
+    told = [(it["context"], it["value"]) for it in sampled(bench.tx()[-1])]
+    assert (told[0], told[-1]) == (("Transaction.Begin", 0), ("Transaction.End", 45_833.3))
+    assert len(told) <= MOST_SAMPLES + 2
+    assert max(after - before for (_, before), (_, after) in pairwise(told)) < 370
+
+
 def test_J02_where_sampled_values_are_off_none_are_told(bench: Bench) -> None:
     bench.set("SampledDataCtrlr.Enabled", False)
     bench.do("plug-in")
@@ -393,141 +440,6 @@ def test_J02_FR_04_the_end_tells_the_register_around_a_power_cut(bench: Bench) -
         ("Interruption.End", 305.6),
         ("Transaction.End", 611.1),
     ]
-
-
-# The commands
-
-
-def test_meter_sets_the_register(bench: Bench) -> None:
-    bench.do("meter", "5000.5")
-    assert energy(bench) == 5000.5
-
-
-def test_meter_turns_no_register_back(bench: Bench) -> None:
-    bench.do("meter", "5000")
-    assert error(bench.do("meter", energy_wh=4999, power_w=1)) == "invalid_argument"
-    assert energy(bench) == 5000
-    assert bench.state.evses[0].meter.power_w is None
-
-
-def test_meter_sets_the_power_while_a_car_charges(bench: Bench) -> None:
-    charge(bench)
-    bench.do("meter", power_w=3600)
-    bench.advance(1000)
-    assert energy(bench) == pytest.approx(1000)
-    bench.do("unplug")
-    bench.advance(1000)
-    assert energy(bench) == pytest.approx(1000)
-
-
-def test_meter_power_of_0_suspends_the_car(bench: Bench) -> None:
-    charge(bench)
-    bench.do("meter", power_w=0)
-    assert bench.story() == ["Updated ChargingStateChanged SuspendedEV"]
-    bench.do("meter", "auto")
-    assert bench.story() == ["Updated ChargingStateChanged Charging"]
-
-
-def test_meter_power_fills_the_battery_and_no_more(bench: Bench) -> None:
-    charge(bench, soc=99, capacity_wh=10_000)
-    bench.do("meter", power_w=50_000)
-    bench.advance(3600)
-    assert energy(bench) == pytest.approx(100)
-    assert bench.state.evses[0].car is not None
-    assert bench.state.evses[0].car.soc == 100
-
-
-def test_meter_voltage_shows_and_the_power_stays(bench: Bench) -> None:
-    charge(bench, max_w=6000)
-    bench.do("meter", voltage_v=200)
-    values = shown(sample(bench, "Power.Active.Import,Current.Import,Voltage"))
-    assert {it for it in values if it[1] in (None, "L2", "L2-N")} == {
-        ("Power.Active.Import", None, 6000),
-        ("Power.Active.Import", "L2", 2000),
-        ("Current.Import", "L2", 10),
-        ("Voltage", "L2-N", 200),
-    }
-
-
-def test_meter_voltage_may_differ_by_phase(bench: Bench) -> None:
-    charge(bench, max_w=6900)
-    bench.do("meter", voltage_v=[220, 230, 240])
-    values = shown(sample(bench, "Power.Active.Import,Current.Import,Voltage"))
-    assert [value for _, phase, value in values if phase in ("L1-N", "L2-N", "L3-N")] == [220, 230, 240]
-    assert [value for name, _, value in values if name == "Current.Import"] == [10, 10, 10]
-    assert [value for name, _, value in values if name == "Power.Active.Import"] == [6900, 2200, 2300, 2400]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ({"evse": 1}, "missing_argument"),
-        ({"power_w": -1}, "invalid_argument"),
-        ({"voltage_v": -1}, "invalid_argument"),
-        ({"voltage_v": 0}, "invalid_argument"),
-        ({"voltage_v": [230, 230]}, "invalid_argument"),
-        ({"voltage_v": [230, 230, 0]}, "invalid_argument"),
-        ({"energy_wh": -1}, "invalid_argument"),
-        ({"energy_wh": "nan"}, "invalid_argument"),
-        ({"power_w": "nan"}, "invalid_argument"),
-        ({"power_w": "inf"}, "invalid_argument"),
-        ({"energy_wh": "much"}, "invalid_argument"),
-    ],
-)
-def test_meter_refuses_what_no_meter_shows(bench: Bench, arguments: Json, code: str) -> None:
-    assert error(bench.do("meter", **arguments)) == code
-    assert energy(bench) == 0
-
-
-def test_meter_values_tells_what_the_meter_shows(bench: Bench) -> None:
-    charge(bench)
-    bench.set("AlignedDataCtrlr.Measurands", "Power.Active.Import")
-    answer = bench.do("meter-values", evse_id=1)
-    assert answer is not None
-    assert answer.done is not None
-    assert answer.done.result == {"response": {}}
-    [told] = bench.sent("MeterValues")
-    assert told["evseId"] == 1
-    assert {(it["value"], it["context"]) for it in sampled(told) if "phase" not in it} == {(11_000, "Other")}
-
-
-def test_meter_values_tells_what_it_is_given(bench: Bench) -> None:
-    value = {
-        "value": 1.5,
-        "measurand": "Voltage",
-        "location": "Inlet",
-        "unit_of_measure": {"unit": "V", "multiplier": 3},
-    }
-    assert bench.do("meter-values", meter_value=[{"sampled_value": [value]}]) is not None
-    [told] = bench.sent("MeterValues")
-    assert told["evseId"] == 0
-    [found] = told["meterValue"]
-    assert found["timestamp"] == "2025-01-01T10:00:00.000Z"
-    assert found["sampledValue"][0]["unitOfMeasure"] == {"unit": "V", "multiplier": 3}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "code"),
-    [
-        ({"evse_id": 2}, "unknown_evse"),
-        ({"evse_id": -1}, "invalid_argument"),
-        ({"meter_value": []}, "invalid_argument"),
-        ({"meter_value": [{}]}, "invalid_argument"),
-        ({"meter_value": [{"sampled_value": [{"value": 1, "measurand": "Charm"}]}]}, "invalid_argument"),
-    ],
-)
-def test_meter_values_refuses_what_OCPP_does_not_know(bench: Bench, arguments: Json, code: str) -> None:
-    assert error(bench.do("meter-values", **arguments)) == code
-    assert bench.sent("MeterValues") == []
-
-
-def test_meter_values_needs_the_CSMS(bench: Bench) -> None:
-    bench.drop()
-    assert error(bench.do("meter-values", evse_id=1)) == "not_connected"
-
-
-def test_meter_needs_something_to_set(bench: Bench) -> None:
-    assert error(bench.do("meter")) == "missing_argument"
 
 
 # The device model

@@ -9,6 +9,7 @@ import pytest
 
 from ocppd.core.description import Car, Evse, Hardware
 from ocppd.core.errors import CallError
+from ocppd.core.schemas import OCPP_21
 from ocppd.core.times import format_time
 from tests.bench import START, Bench, Json, headline
 from tests.blocks.profiles import DEFAULT, MAXIMUM, TX, composite, flat, power, profile, put, schedule
@@ -72,6 +73,7 @@ def test_TC_K_53_K15_FR_01_K15_FR_03_K15_FR_10_K15_FR_16_K15_FR_19_needs_profile
     (told,) = [it for action, it in calls if action == "NotifyEVChargingSchedule"]
     assert (told["evseId"], told["timeBase"]) == (1, format_time(START + 5))
     assert told["chargingSchedule"]["id"] == 42
+    assert "selectedChargingScheduleId" not in told  # OCPP 2.1 has it
     assert told["chargingSchedule"]["chargingSchedulePeriod"][:2] == [
         {"startPeriod": 0, "limit": 10, "numberPhases": 3},
         {"startPeriod": 595, "limit": 8, "numberPhases": 3},
@@ -329,16 +331,39 @@ def test_K17_FR_15_offline_the_needs_change_nothing(iso: Bench) -> None:
     assert power(iso) == 8 * 690
 
 
-def test_who_is_authorized_again_with_the_cable_in_begins_anew(iso: Bench) -> None:
+def test_who_comes_next_begins_anew(iso: Bench) -> None:
     tx = arrive(iso)
     put(iso, 1, flat(1, TX, 8, transactionId=tx))
-    iso.do("authorize")
-    print(story(iso), iso.state.evses[0].transaction)
-    iso.do("authorize")
-    print(story(iso), iso.state.evses[0].car.ready_at)
+    iso.do("unplug")
+    iso.sent()
+    arrive(iso)
+    assert len(iso.sent("NotifyEVChargingNeeds")) == 1
+    assert power(iso) == 0
     iso.advance(61)
-    print(story(iso), power(iso))
-    assert 0
+    assert power(iso) == 11_000
+
+
+# OCPP 2.1
+
+
+def test_K15_FR_21_K16_FR_14_the_id_of_what_the_car_has_selected(new_bench: NewBench) -> None:
+    bench = new_bench(CAR, protocol=OCPP_21)
+    bench.answers["NotifyEVChargingNeeds"] = {"status": "Accepted"}
+    bench.answers["NotifyEVChargingSchedule"] = {"status": "Accepted"}
+    tx = arrive(bench)
+    two = profile(1, TX, schedule((0, 10)) | {"id": 42}, transactionId=tx)
+    two["chargingSchedule"].append(schedule((0, 8)) | {"id": 43})
+    assert put(bench, 1, two) == "Accepted"
+    result(bench, "notify-ev-charging-schedule", select=2)
+    told = bench.sent("NotifyEVChargingSchedule")
+    assert [it["selectedChargingScheduleId"] for it in told] == [42, 43]
+
+
+def test_without_a_profile_nothing_is_selected(new_bench: NewBench) -> None:
+    bench = new_bench(CAR, protocol=OCPP_21)
+    arrive(bench)
+    result(bench, "notify-ev-charging-schedule")
+    assert "selectedChargingScheduleId" not in bench.sent("NotifyEVChargingSchedule")[-1]
 
 
 # Refused

@@ -165,7 +165,7 @@ def test_K13_FR_01_K13_FR_02_K13_FR_03_a_limit_that_is_lifted_limits_no_more(ben
 
 def test_K13_FR_02_it_ends_by_itself(bench: Bench) -> None:
     charge(bench)
-    changed(bench, evse=1, watts=6900, for_s=90)
+    changed(bench, evse=1, watts=6900, for_s=89.5)
     assert composite(bench, unit="W") == [(0, 6900), (90, 22_080)]
     bench.advance(89.9)
     assert power(bench) == 6900

@@ -76,7 +76,7 @@ def start_charging(bench: Bench) -> None:
     bench.forget()
 
 
-def test_TC_L_01_L01_FR_01_L01_FR_10_L01_FR_15_L01_FR_28_L01_FR_31_a_signed_update(bench: Bench) -> None:
+def test_TC_L_01_L01_FR_01_L01_FR_10_L01_FR_28_L01_FR_31_L01_FR_32_a_signed_update(bench: Bench) -> None:
     answer = update(bench, 7, **signed(bench))
     assert answer == {"status": "Accepted"}
     assert statuses(bench) == [(7, "Downloading")]
@@ -94,7 +94,7 @@ def test_TC_L_01_L01_FR_01_L01_FR_10_L01_FR_15_L01_FR_28_L01_FR_31_a_signed_upda
     assert bench.state.firmware_update is None
 
 
-def test_TC_L_01_L02_FR_01_L02_FR_06_L02_FR_20_an_update_of_a_manufacturer_who_signs_nothing(
+def test_TC_L_01_L02_FR_01_L02_FR_06_L02_FR_20_L02_FR_21_an_update_of_a_manufacturer_who_signs_nothing(
     bench: Bench,
 ) -> None:
     assert update(bench, 3) == {"status": "Accepted"}
@@ -164,7 +164,7 @@ def test_TC_L_05_L01_FR_21_a_signing_certificate_that_is_none(bench: Bench, flaw
 
 
 @pytest.mark.parametrize("kept", [[], ["signature"], ["signingCertificate"]])
-def test_TC_L_18_a_station_that_knows_its_manufacturer_wants_both(
+def test_TC_L_18_L01_FR_09_a_station_that_knows_its_manufacturer_wants_both(
     bench: Bench, kept: list[str]
 ) -> None:
     secure = signed(bench)
@@ -182,7 +182,7 @@ def test_a_place_where_no_firmware_is_is_rejected(bench: Bench, url: str) -> Non
     assert "s3cret" not in str(answer)
 
 
-def test_TC_L_06_L01_FR_03_L01_FR_04_a_signature_of_another_image(bench: Bench) -> None:
+def test_TC_L_06_L01_FR_03_L01_FR_04_L01_FR_09_a_signature_of_another_image(bench: Bench) -> None:
     update(bench, **signed(bench))
     arrives(bench, signed=False)
     assert statuses(bench) == [(1, "Downloading"), (1, "Downloaded"), (1, "InvalidSignature")]

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ocppd.core import outbox
 from ocppd.core.description import Evse, Hardware
 from tests.bench import Bench, Json
+from tests.certificates import Authority, name_of, root
 
 TOKEN = {"idToken": "04A2B3C4", "type": "ISO14443"}
 STRANGER = {"idToken": "DEADBEEF", "type": "ISO14443"}
+CLEARED = "The data of this customer was cleared."
 CERTIFICATE = {
     "hashAlgorithm": "SHA256",
     "issuerNameHash": "aa",
@@ -75,6 +78,38 @@ def test_N09_FR_05_what_does_not_fit_in_one_message_takes_several(new_bench: Any
     assert len(pages) > 1
     assert {len(it["data"]) for it in pages[:-1]} == {512}
     assert "".join(it["data"] for it in pages).count('"authorization"') == 6
+
+
+CACHED = {"idTokenInfo": {"status": "Accepted", "groupIdToken": {"idToken": "G1", "type": "Central"}}}
+
+
+def charge(bench: Bench) -> None:
+    """The customer comes, charges, goes, and stays in the cache."""
+    bench.answers["Authorize"] = CACHED
+    bench.do("authorize", TOKEN["idToken"])
+    bench.do("plug-in")
+    bench.do("unplug")
+    assert bench.state.evses[0].transaction is None
+    bench.forget()
+
+
+def test_N10_FR_03_what_the_cache_says_is_told_and_forgotten(bench: Bench) -> None:
+    charge(bench)
+    ask(bench, clear=True)
+    assert '"cache":{"status":"Accepted","groupIdToken":{"idToken":"G1","type":"Central"}}' in told(bench)
+    assert not bench.state.token_cache
+    ask(bench)
+    assert told(bench) == ""
+
+
+def test_N10_FR_03_N10_FR_06_the_local_list_is_told_and_stays_as_it_is(bench: Bench) -> None:
+    entry = {"idToken": TOKEN, "idTokenInfo": {"status": "Accepted"}}
+    request = {"versionNumber": 7, "updateType": "Full", "localAuthorizationList": [entry]}
+    assert status(bench.csms("SendLocalList", request)) == "Accepted"
+    for report in (True, False, True):
+        assert status(ask(bench, report=report, clear=True)) == "Accepted"
+        assert told(bench) == ('{"localList":{"status":"Accepted"}}' if report else CLEARED)
+    assert bench.csms("GetLocalListVersion", {}) == {"versionNumber": 7}
 
 
 def leave_untold(bench: Bench) -> None:
@@ -160,7 +195,7 @@ def test_TC_N_31_N10_FR_04_with_nothing_to_clear_one_message_says_so(bench: Benc
 def test_TC_N_32_N10_FR_06_without_a_report_one_message_tells_that_it_is_cleared(bench: Bench) -> None:
     reserve(bench)
     assert ask(bench, report=False, clear=True) == {"status": "Accepted"}
-    assert told(bench) == "The data of this customer was cleared."
+    assert told(bench) == CLEARED
     assert bench.state.reservations == []
 
 
@@ -212,6 +247,24 @@ def test_TC_N_63_of_a_customerCertificate_nothing_is_kept(bench: Bench) -> None:
         assert ask(bench, clear=clear, customerCertificate=CERTIFICATE) == {"status": "Accepted"}
         assert told(bench) == ""
     assert len(bench.state.reservations) == 1
+
+
+def test_TC_N_63_N09_FR_05_a_customerCertificate_is_known_while_the_CSMS_is_asked(bench: Bench) -> None:
+    issuer = Authority("MO Sub", root("MO root"))
+    install = {"certificateType": "MORootCertificate", "certificate": root("MO root").pem}
+    assert status(bench.csms("InstallCertificate", install)) == "Accepted"
+    key = ec.generate_private_key(ec.SECP256R1()).public_key()
+    bench.silent.add("Authorize")
+    bench.do("authorize", certificate=issuer.issue(key, name_of("DEABCC12345678")), wait=False)
+    told_of = bench.sent("Authorize")[0]["iso15118CertificateHashData"][0]
+    customer = {key: told_of[key] for key in CERTIFICATE}
+    ask(bench, customerCertificate=customer | {"issuerNameHash": customer["issuerNameHash"].upper()})
+    ask(bench, customerCertificate=customer | {"serialNumber": "02"})
+    bench.silent.clear()
+    bench.advance(600)
+    ask(bench, customerCertificate=customer)
+    said = [it["data"] for it in bench.sent("NotifyCustomerInformation")]
+    assert said == ['{"calls":{"Authorize":1}}', "", ""]
 
 
 def test_what_was_asked_for_waits_for_the_connection(bench: Bench) -> None:

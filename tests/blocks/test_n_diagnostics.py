@@ -408,6 +408,14 @@ def test_TC_N_48_N07_FR_10_a_secret_is_not_told(fan: Bench) -> None:
     assert story(fan) == ["Delta "]
 
 
+def test_TC_N_48_N07_FR_10_a_new_password_is_told_of_and_not_told(bench: Bench) -> None:
+    monitor(bench, "SecurityCtrlr.BasicAuthPassword", "Delta")
+    bench.forget()
+    bench.set("SecurityCtrlr.BasicAuthPassword", "only-for-tests-0002")
+    assert story(bench) == ["Delta "]
+    assert "only-for-tests" not in repr(bench.state.monitors)
+
+
 # Periodic (N08)
 
 

@@ -27,7 +27,9 @@ def content(bench: Bench) -> list[Json]:
     return [json.loads(line) for line in bench.jobs["log"].data["content"].splitlines()]
 
 
-def test_TC_N_25_N01_FR_01_N01_FR_02_N01_FR_07_N01_FR_08_N01_FR_09_diagnostics_are_uploaded(bench: Bench) -> None:
+def test_TC_N_25_N01_FR_01_N01_FR_02_N01_FR_07_N01_FR_08_N01_FR_09_diagnostics_are_uploaded(
+    bench: Bench,
+) -> None:
     answer = get_log(bench, request_id=7)
     assert answer["status"] == "Accepted"
     assert answer["filename"] == "CP001-DiagnosticsLog-20250101T100000Z.jsonl"

@@ -1,4 +1,4 @@
-"""DER control of OCPP 2.1: a limit of discharge is kept, told of and superseded; nothing else is done (R04, R05)."""
+"""DER control of OCPP 2.1: limits of discharge, kept, told of and superseded; nothing else (R04, R05)."""
 
 from __future__ import annotations
 

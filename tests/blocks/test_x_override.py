@@ -54,7 +54,11 @@ def test_accepted_by_an_override_is_no_reset(bench: Bench) -> None:
 def test_a_payload_is_answered(bench: Bench) -> None:
     payload = {"status": "Rejected", "statusInfo": {"reasonCode": "Busy", "additionalInfo": "later"}}
     override(bench, action="ReserveNow", payload=payload)
-    request = {"id": 1, "expiryDateTime": "2025-01-01T12:00:00Z", "idToken": {"idToken": "A", "type": "Central"}}
+    request = {
+        "id": 1,
+        "expiryDateTime": "2025-01-01T12:00:00Z",
+        "idToken": {"idToken": "A", "type": "Central"},
+    }
     assert ask(bench, "ReserveNow", request) == [[3, "q1", payload]]
     assert bench.state.reservations == []
 
@@ -259,7 +263,9 @@ def test_so_many_wait_and_more_are_answered_at_once(bench: Bench) -> None:
         ({"status": "Accepted"}, "missing_argument"),
     ],
 )
-def test_what_makes_no_sense_is_refused_and_changes_nothing(bench: Bench, arguments: Json, words: str) -> None:
+def test_what_makes_no_sense_is_refused_and_changes_nothing(
+    bench: Bench, arguments: Json, words: str
+) -> None:
     assert words in override(bench, **arguments)
     assert bench.state.overrides == ()
 
@@ -269,7 +275,9 @@ def test_what_fits_no_schema_can_be_said_on_purpose(bench: Bench) -> None:
     assert ask(bench, "Reset", RESET) == [[3, "q1", {"status": "Perhaps"}]]
 
 
-@given(some.lists(some.sampled_from(["ClearCache", "Reset", "UnlockConnector"]), max_size=8), some.integers(1, 3))
+@given(
+    some.lists(some.sampled_from(["ClearCache", "Reset", "UnlockConnector"]), max_size=8), some.integers(1, 3)
+)
 @settings(max_examples=30, deadline=None)
 def test_each_request_has_one_answer_and_an_override_counts_down(actions: list[str], times: int) -> None:
     with bugs_raise():

@@ -278,7 +278,9 @@ def test_a_command_is_told_of_a_response_that_fits_no_schema(quiet: Bench) -> No
 # Without a connection
 
 
-def test_E04_FR_01_E04_FR_02_E11_FR_01_events_wait_for_the_connection_in_order_and_without_gaps(quiet: Bench) -> None:
+def test_E04_FR_01_E04_FR_02_E11_FR_01_events_wait_for_the_connection_in_order_and_without_gaps(
+    quiet: Bench,
+) -> None:
     start_transaction(quiet)
     quiet.drop()
     quiet.do("suspend", "ev")
@@ -414,7 +416,9 @@ def test_other_calls_do_not_count() -> None:
     assert outbox.thin(box) == 0
 
 
-def test_E04_FR_07_E11_FR_04_E12_FR_04_over_the_bound_every_second_sample_is_dropped_and_nothing_else() -> None:
+def test_E04_FR_07_E11_FR_04_E12_FR_04_over_the_bound_every_second_sample_is_dropped_and_nothing_else() -> (
+    None
+):
     count = outbox.MOST_TRANSACTION_EVENTS - 2
     box = filled(count)
     assert outbox.thin(box) == count // 2

@@ -141,7 +141,7 @@ def profile(draw: st.DrawFn, number: int) -> Json:
 PROFILES = st.integers(0, 6).flatmap(lambda count: st.tuples(*(profile(it) for it in range(count))))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(PROFILES, st.sampled_from([AC, DC, Feed(230.0, 1)]))
 def test_K08_FR_04_the_composite_schedule_is_what_each_second_says(
     profiles: tuple[Json, ...], feed: Feed

@@ -214,6 +214,7 @@ class Line:
     def close(self, code: int, reason: str) -> None: ...
     def freeze(self) -> None: ...
     def thaw(self) -> None: ...
+    def disturb(self, chaos: object) -> None: ...
     def want(self, up: bool) -> None: ...
 
 
@@ -321,7 +322,9 @@ def refused(bench: Bench) -> str:
     return message
 
 
-@pytest.mark.parametrize("frame", [[5, "m1", "GenericError", "", {}], [6, "m1", "NotifyPeriodicEventStream", {}]])
+@pytest.mark.parametrize(
+    "frame", [[5, "m1", "GenericError", "", {}], [6, "m1", "NotifyPeriodicEventStream", {}]]
+)
 def test_2_0_1_has_neither_CALLRESULTERROR_nor_SEND(bench: Bench, frame: list[Any]) -> None:
     assert answer_to(bench, frame)[:3] == [4, "m1", "MessageTypeNotSupported"]
 

@@ -236,6 +236,7 @@ async def talking(*said: bytes, ends: bool = False, for_ever: bytes = b"") -> As
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     async with server:
         yield server.sockets[0].getsockname()[1]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.sleep(0.02)  # one that has just been accepted begins
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

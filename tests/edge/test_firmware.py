@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import subprocess
+import sys
 from base64 import b64encode
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +21,7 @@ from hypothesis import strategies as some
 from ocppd.edge.firmware import is_signed, look_at
 from tests.certificates import Authority, root
 
+README = Path(__file__).parents[2] / "README.md"
 CONTENT = b"\x00\x01 the new firmware" * 1000
 
 
@@ -104,3 +110,13 @@ def test_a_key_that_the_standard_does_not_know_signs_nothing() -> None:
 @pytest.mark.parametrize("pem", ["", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----"])
 def test_without_a_certificate_nothing_is_signed(pem: str) -> None:
     assert not is_signed(hashlib.sha256(CONTENT).digest(), signature(RSA), pem)
+
+
+def test_the_signature_that_the_readme_makes_is_one(tmp_path: Path) -> None:
+    [command] = re.findall(r"`(openssl dgst [^`]+)`", README.read_text())
+    run = partial(subprocess.run, cwd=tmp_path, check=True, capture_output=True, text=True)
+    run([sys.executable, "-m", "ocppd", "pki", "lab"])
+    (tmp_path / "image").write_bytes(image())
+    made = run(["bash", "-c", f"set -o pipefail; {command}"]).stdout
+    pem = (tmp_path / "lab/firmware-signing.pem").read_text()
+    assert is_signed(hashlib.sha256(image()).digest(), made, pem)

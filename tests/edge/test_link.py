@@ -76,6 +76,15 @@ async def test_the_handshake_offers_the_subprotocols_and_names_the_program() -> 
     assert "Authorization" not in headers
 
 
+@pytest.mark.parametrize("spoken", [["ocpp2.0.1"], ["ocpp2.1"], ["ocpp2.1", "ocpp2.0.1"]])
+async def test_the_CSMS_chooses_one_of_the_subprotocols(spoken: list[str]) -> None:
+    async with (
+        csms(subprotocols=spoken) as server,
+        linking(endpoint_of(server.port, protocols=("ocpp2.1", "ocpp2.0.1"))) as bench,
+    ):
+        assert await bench.hears() == ("connected", "ocpp2.1" if "ocpp2.1" in spoken else "ocpp2.0.1")
+
+
 async def test_A00_FR_204_A00_FR_205_identity_and_password_in_utf_8_beside_an_encoded_url() -> None:
     async with csms() as server:
         endpoint = Endpoint(

@@ -593,3 +593,18 @@ REFUSED = "FailedToAuthenticateAtCsms"
 )
 def test_A00_FR_310_A00_FR_316_A00_FR_323_the_kind_of_a_failure(failure: BaseException, kind: str) -> None:
     assert kind_of(failure) == kind
+
+
+async def test_SSLKEYLOGFILE_lets_a_tester_read_along(
+    pki: Pki, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
+    context = tls_context(Trust(pki.roots + "\n"))
+    async with csms(ssl=pki.server()) as remote:
+        _, writer = await asyncio.open_connection("127.0.0.1", remote.port, ssl=context, server_hostname=HOST)
+        writer.close()
+        await writer.wait_closed()
+    assert "CLIENT_HANDSHAKE_TRAFFIC_SECRET" in (tmp_path / "keys").read_text()
+    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "no/where"))
+    with pytest.raises(LinkError, match=r"SSLKEYLOGFILE .* cannot be written"):
+        tls_context(Trust(pki.roots + "\n\n"))

@@ -428,8 +428,8 @@ async def test_after_a_failure_nothing_more_is_written(rules: Rules) -> None:
 
 
 async def test_a_transfer_that_is_cancelled_hangs_up(server: Server, rules: Rules) -> None:
-    for _ in range(30):  # more than there are threads for FTP
-        async with talking() as port:
+    async with talking() as port:
+        for _ in range(30):  # more than there are threads for FTP
             url = f"{server.scheme}://127.0.0.1:{port}/x"
             task = asyncio.create_task(upload(url, "x", b"", rules))
             await asyncio.sleep(0.01)

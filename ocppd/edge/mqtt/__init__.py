@@ -7,6 +7,7 @@ inputs      which messages of others are commands
 mirror      a changed station becomes retained messages
 outgoing    what waits for the broker
 census      who else lives there
+homeassistant  what Home Assistant must know of a station, announcer what of it it has been told
 wire        the version of MQTT that it understands
 connection  connect, look around, show everything, publish and listen
 """
@@ -14,6 +15,6 @@ connection  connect, look around, show everything, publish and listen
 from ocppd.edge.mqtt.connection import Mqtt
 from ocppd.edge.mqtt.inputs import Input
 from ocppd.edge.mqtt.topics import TargetError, parse_target
-from ocppd.edge.mqtt.wire import Broker, Pace
+from ocppd.edge.mqtt.wire import Broker, Discovery, Pace
 
-__all__ = ["Broker", "Input", "Mqtt", "Pace", "TargetError", "parse_target"]
+__all__ = ["Broker", "Discovery", "Input", "Mqtt", "Pace", "TargetError", "parse_target"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Iterator
+import random
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -13,6 +14,7 @@ import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
 from ocppd.core import views
+from ocppd.edge.mqtt.announcer import Announcer
 from ocppd.edge.mqtt.census import Census, all_topics
 from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
@@ -31,6 +33,8 @@ _GATHERING = 0.05
 # Seconds for what is still to be said at the end, and for the end itself where the broker heard none of it.
 _FAREWELL = 5.0
 _GOODBYE = 1.0
+# Stations whose devices, some 10 KB each, wait for the broker at the same time.
+_ANNOUNCED = 100
 
 
 class SecondDaemonError(Exception):
@@ -77,6 +81,8 @@ class Mqtt:
         self._outgoing = Outgoing()
         self._unsure: list[Message] = []  # on their way, and not acknowledged
         self._mirror = Mirror(broker.base, daemon, boot, broker.meter_interval)
+        self._announcer = Announcer(broker.discovery, broker.base, daemon)
+        self._born = asyncio.Event()  # Home Assistant has started
         self._dirty: dict[str, Station] = {}
         self._jobs: asyncio.Queue[Callable[[aiomqtt.Client], Coroutine[Any, Any, None]]] = asyncio.Queue()
         self._greeted = False  # whether our own word stands on the broker
@@ -154,6 +160,9 @@ class Mqtt:
         for it in messages:
             self._outgoing.put(it)
 
+    def _clear(self, topics: Iterable[str]) -> None:
+        self._put(Message(topic, b"", 1, retain=True) for topic in topics)
+
     # Stations that come and go
 
     def added(self, station: Station) -> None:
@@ -161,6 +170,7 @@ class Mqtt:
         self._jobs.put_nowait(
             lambda client: self._wire.take_commands(client, self._station_filters(station.id))
         )
+        self._put(self._announcer.messages(station))
         self.changed(station)
         self._publish_info()
 
@@ -169,7 +179,8 @@ class Mqtt:
         topics = list(all_topics(self._broker.base, station))
         self._dirty.pop(station.id, None)
         self._mirror.forget(topics)
-        self._put(Message(topic, b"", 1, retain=True) for topic in topics)
+        self._put(self._announcer.removed(station))
+        self._clear(topics)
         filters = list(self._station_filters(station.id))
         self._jobs.put_nowait(lambda client: _unsubscribe(client, filters))
         self._publish_info()
@@ -240,7 +251,7 @@ class Mqtt:
 
     async def _work(self, client: aiomqtt.Client) -> None:
         """Publish and listen until the connection goes, and raise why."""
-        parts = (self._publish, self._listen, self._serve_jobs, self._check_echo)
+        parts = (self._publish, self._listen, self._serve_jobs, self._check_echo, self._welcome)
         try:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
@@ -264,38 +275,67 @@ class Mqtt:
     async def _arrive(self, client: aiomqtt.Client) -> None:
         """Look around, take commands, and show everything, in this order."""
         census = Census(self._broker.base, self._daemon)
-        looks = [] if self._greeted else census.filters()
-        for topic, payload in await self._wire.retained(
-            client, (*self._own_word(), *looks), self._own("health")
-        ):
+        looks = [*([] if self._greeted else census.filters()), *self._announcer.filters()]
+        found = await self._wire.retained(client, (*self._own_word(), *looks), self._own("health"))
+        for topic, payload in found:
             census.note(topic, payload)
             if topic == self._own("info"):
                 self._look_after_info(payload)
         if looks:
             await client.unsubscribe(looks)
-            await self._conclude(client, census)
+        orphans = [] if self._greeted else self._conclude(census)
         await self._wire.take_commands(client, self._filters())
-        await self._greet(client)
+        await self._greet(client, found, orphans)
 
-    async def _conclude(self, client: aiomqtt.Client, census: Census) -> None:
-        """Leave to others what they have, and clear what we have left behind."""
+    def _conclude(self, census: Census) -> list[str]:
+        """Leave to others what they have; the topics that we have left behind."""
         for station, owner in census.conflicts().items():
             self._host.conflict(station, owner)
-        for topic in census.orphans(self._fleet.stations):
-            log.info("mqtt.orphan", topic=topic)
-            await client.publish(topic, b"", 1, retain=True)
         self.surveyed.set()
+        orphans = census.orphans(self._fleet.stations)
+        for topic in orphans:
+            log.info("mqtt.orphan", topic=topic)
+        return orphans
 
-    async def _greet(self, client: aiomqtt.Client) -> None:
-        """All retained state first, `online` last: who sees that can rely on the rest."""
+    async def _greet(
+        self, client: aiomqtt.Client, found: Iterable[tuple[str, bytes]], orphans: Iterable[str]
+    ) -> None:
+        """All retained state first, `online` last: who sees that can rely on the rest.
+
+        `found` is what is retained of Home Assistant's devices, among other things; these go first, as it
+        cannot read states that are cleared. `orphans` are the topics to clear.
+        """
         self._outgoing.put_back(self._unsure)
         self._unsure.clear()
         self._outgoing.forget_states()
+        self._announcer.look(found)
+        self._put(self._announcer.orphans(self._fleet.stations))
+        self._clear(orphans)
+        async for _ in self._announce():
+            await self._send(client)
         self.republish()
         await self._send(client)
         self._echoed.clear()
         self._greeted = True
         await self._say(client, "online")
+
+    async def _announce(self, *, anew: bool = False) -> AsyncIterator[None]:
+        """Tell Home Assistant of the stations, some of them at a time."""
+        for number, station in enumerate(list(self._fleet.stations.values()), 1):
+            if station.id in self._fleet.stations:
+                self._put(self._announcer.messages(station, anew=anew))
+            if number % _ANNOUNCED == 0:
+                yield
+
+    async def _welcome(self, _client: aiomqtt.Client) -> None:
+        """Tell Home Assistant all of it again when it has started, but not together with all others."""
+        while True:
+            await self._born.wait()
+            await asyncio.sleep(random.uniform(0, self._pace.welcome))  # noqa: S311 - to spread the load
+            self._born.clear()
+            async for _ in self._announce(anew=True):
+                while len(self._outgoing):  # noqa: ASYNC110 - a queue that is empty tells nobody
+                    await asyncio.sleep(_GATHERING)
 
     async def _part(self, client: aiomqtt.Client) -> None:
         """What is still to be said, then `offline`: a clean disconnect sends no will."""
@@ -321,6 +361,8 @@ class Mqtt:
         groups = {group for it in self._fleet.stations.values() for group in it.description.groups}
         yield from (f"{Scope('group', group).topic(base)}/cmd/+" for group in sorted(groups))
         yield from dict.fromkeys(source.topic for source in self._broker.inputs)
+        if self._announcer.birth is not None:
+            yield self._announcer.birth
         for station in self._fleet.stations:
             yield from self._station_filters(station)
 
@@ -382,6 +424,9 @@ class Mqtt:
             self._look_after_state(payload)
         elif topic == self._own("info"):
             self._look_after_info(payload)
+        elif topic == self._announcer.birth and not found.retain:
+            if payload == b"online":
+                self._born.set()
         else:
             incoming = Incoming(
                 topic=topic,

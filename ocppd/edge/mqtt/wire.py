@@ -36,6 +36,14 @@ _TIMED_OUT = "timed out"  # aiomqtt has no type for it
 
 
 @dataclass(frozen=True, slots=True)
+class Discovery:
+    """Home Assistant's: what its topics begin with. Unless `enabled`, what we have left there is cleared."""
+
+    prefix: str = "homeassistant"
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Broker:
     """Which broker, and how to use it: the `mqtt` settings."""
 
@@ -48,6 +56,7 @@ class Broker:
     meter_interval: float = 5.0
     response_topics: tuple[str, ...] = ()
     inputs: tuple[Input, ...] = ()
+    discovery: Discovery | None = None
 
     @property
     def where(self) -> str:
@@ -61,7 +70,8 @@ class Pace:
 
     `answer` of the broker, `hello` of one that may say nothing to MQTT 5, `again` until we come back when
     it has gone, `echo` of our own word, `health` between two reports, `double` until we look whether the
-    other daemon of our name is still there.
+    other daemon of our name is still there, `welcome` the most until Home Assistant, which has started, is
+    told of our stations again.
     """
 
     answer: float = 10.0
@@ -70,6 +80,7 @@ class Pace:
     echo: float = 5.0
     health: float = 60.0
     double: float = 60.0
+    welcome: float = 10.0
 
 
 class Wire:

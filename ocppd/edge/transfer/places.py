@@ -130,7 +130,10 @@ def tls(roots: str, _scheme: str) -> ssl.SSLContext:
 
     Each scheme has its own, as httpcore offers HTTP (ALPN) in the one that it gets.
     """
-    context = ssl.create_default_context()  # which honours SSLKEYLOGFILE
+    try:
+        context = ssl.create_default_context()
+    except OSError:  # which writes to SSLKEYLOGFILE
+        raise TransferError("the file of SSLKEYLOGFILE cannot be written") from None
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # the default of Python 3.13, which many a lab CA fails
     if roots:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN  # what is installed is trusted, a sub-CA, too

@@ -26,7 +26,7 @@ KEYS = {
         *("display", "vendor", "model", "firmware", "ts"),
     },
     f"{EVSE}/state": {
-        *("station", "evse", "operative", "limit_w", "limit_source", "reservation", "cost", "ts", "tx"),
+        *("station", "evse", "operative", "limit_w", "limit_source", "reservation", "cost", "ev", "ts", "tx"),
     },
     f"{EVSE}/meter": {"evse", "power_w", "energy_wh", "current_a", "voltage_v", "soc", "ts"},
     f"{CONNECTOR}/state": {
