@@ -179,7 +179,9 @@ def _missing(known: list[str], shown: dict[str, list[Test]]) -> Iterator[str]:
     yield "## Not shown by a test"
     yield ""
     missing = [it for it in known if it not in shown]
-    yield from (f"- **{group}**: {numbers}" for group, numbers in _grouped(missing))
+    yield from (
+        (f"- **{group}**: {numbers}" for group, numbers in _grouped(missing)) if missing else ["Nothing."]
+    )
 
 
 def _not_ours() -> Iterator[str]:

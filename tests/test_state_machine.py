@@ -365,6 +365,7 @@ class Everything(RuleBasedStateMachine):
             if evse.transaction is not None:
                 assert conditions(station, number), "a transaction that nothing can end"
                 assert f"sample:{number}" in timers
+            if evse.authorization is not None:
                 assert not any(plug.faults for plug in evse.connectors if plug.plugged)
             if evse.reset is not None and evse.reset.deadline is not None:
                 assert f"evse_reset:{number}" in timers

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from ocppd.settings import SettingsError
 from ocppd.testing import CommandError, Lab, Station
 from tests.daemon import free_port
 
+ROOT = Path(__file__).parent.parent
 TOKEN, BLOCKED = "04A2B3C4", "04B10C4E"
 
 
@@ -113,7 +116,7 @@ def test_without_waiting_a_csms_that_is_not_there_is_no_error() -> None:
 
 def test_a_csms_that_is_no_url_is_told_at_once() -> None:
     was_configured = structlog.is_configured()
-    with pytest.raises(SettingsError, match="csms.url"), Lab("http://127.0.0.1:1"):
+    with pytest.raises(SettingsError, match=r"csms\.url"), Lab("http://127.0.0.1:1"):
         pass
     assert structlog.is_configured() == was_configured
 
@@ -220,6 +223,41 @@ async def test_from_asyncio_in_a_thread(running_here: Csms) -> None:
 async def running_here() -> Any:
     async with csms() as found:
         yield found
+
+
+# Misbehaving
+
+
+@pytest.mark.parametrize("disturbance", [{"malformed_pct": 100}, {"drop_pct": 100}, {"half_open": True}])
+def test_chaos_harms_the_messages_and_not_the_station(
+    lab: Lab, running: Csms, disturbance: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    station = lab.station("CP001", variables={"OCPPCommCtrlr.MessageTimeout[Default]": 1})
+    station.chaos(**disturbance)
+    assert station.state["chaos"].items() >= disturbance.items()
+    with pytest.raises(CommandError) as error:
+        station.heartbeat(timeout_s=0.3)
+    assert error.value.code == "csms_timeout"
+    assert running.heard("Heartbeat") == []
+    station.chaos(False)
+    assert "currentTime" in station.heartbeat(timeout_s=10)["response"]
+    assert len(station.sent("BootNotification")) == 1
+    told = capsys.readouterr().out
+    assert "station.bug" not in told
+    assert "station.broken" not in told
+
+
+PAGE = (ROOT / "examples/pytest/README.md").read_text()
+RECIPES = re.findall(r"`(station\.[a-z_]+\([^`]*\))`", PAGE.partition("misbehaves")[2])
+
+
+def test_each_recipe_of_the_examples_can_be_followed(lab: Lab) -> None:
+    assert len(RECIPES) >= 14
+    for number, recipe in enumerate(RECIPES):
+        station = lab.station(f"CP{number}")
+        refused = pytest.raises(CommandError, match=r"FormatViolation|FormationViolation|ProtocolError")
+        with refused if "station.call(" in recipe else nullcontext():
+            eval(recipe, {"station": station})  # noqa: S307 - our own words
 
 
 # Leaving no trace

@@ -20,8 +20,6 @@ AVAILABLE = boolean("ReservationCtrlr", "Available", True)
 NON_EVSE_SPECIFIC = boolean("ReservationCtrlr", "NonEvseSpecific", True)
 
 _TIMER = "reservation"
-# One for each EVSE is all that can be kept; ids of the same EVSE replace each other only by their id.
-_TYPE_UNKNOWN = {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidValue"}}
 
 
 # ReserveNow, CancelReservation (H01, H02)

@@ -98,6 +98,13 @@ def another_has_come(st: Station, event: Event) -> None:
         _drop(st, lambda it: _waits(it, event.evse) and it.remote_start_id != start_id)
 
 
+@on.event("deauthorized")
+def nobody_comes(st: Station, event: Event) -> None:
+    """Whoever was to start with it has no authorization any more."""
+    if st.state.charging_profiles:
+        _drop(st, lambda it: _waits(it, event.evse))
+
+
 @on.event("tx_started", "tx_updated")
 def has_begun(st: Station, event: Event) -> None:
     """The profile of a remote start becomes that of its transaction."""

@@ -174,9 +174,9 @@ class Authorization(Kept):
 class EvTalk(Kept):
     """What an ISO 15118 car and the CSMS have told each other in a transaction (K15 to K17).
 
-    `status` is what the CSMS said of the car's needs: None, not yet. Of several schedules in a profile the car
-    has `selected` one, counted from 0. `schedule` is the ChargingScheduleType that the car follows `since` that
-    moment on the station's own clock, once the CSMS has accepted it.
+    `status` is what the CSMS said of the car's needs: None, not yet. Of several schedules in a profile the
+    car has `selected` one, counted from 0. `schedule` is the ChargingScheduleType that the car follows
+    `since` that moment on the station's own clock, once the CSMS has accepted it.
     """
 
     status: Literal["Accepted", "Rejected", "Processing", "Unanswered"] | None = None
@@ -277,8 +277,8 @@ class Limit(Kept):
 class ChargingProfile(Kept):
     """A ChargingProfileType as it came, for that EVSE, 0 for the station, and who has set it.
 
-    `source` is its ChargingLimitSourceEnumType. `remote_start_id` is that of the transaction which is still to
-    start with it (K05). Of an external one, `told` is the limit that the CSMS knows, and None: tell it.
+    `source` is its ChargingLimitSourceEnumType. `remote_start_id` is that of the transaction which is still
+    to start with it (K05). Of an external one, `told` is the limit that the CSMS knows, and None: tell it.
     """
 
     evse: Annotated[int, Ge(0)]
@@ -671,7 +671,8 @@ class NetworkProfiles(Kept):
 class Override(Kept):
     """How the next `times` requests of that action are answered, None: all of them, `delay_s` seconds late.
 
-    With `payload`, with the CALLERROR `error`, or not at all. Without any of these the station answers itself.
+    With `payload`, with the CALLERROR `error`, or not at all. Without any of these the station answers
+    itself.
     """
 
     action: str

@@ -63,7 +63,9 @@ def is_closed(st: Station, evse: int) -> bool:
     resets = [reset for reset in (st.state.reset, place.reset) if reset is not None]
     if not resets or any(reset.deadline is not None for reset in resets):
         return bool(resets)
-    is_in_use = place.transaction is not None or place.authorization is not None
+    # Between the use of a reservation and the authorization there is nothing but its id.
+    uses = (place.transaction, place.authorization, place.reservation_id)
+    is_in_use = any(it is not None for it in uses)
     return not is_in_use and not any(it.evse in (None, evse) for it in st.state.reservations)
 
 

@@ -191,6 +191,7 @@ def is_issued_by(certificate: Certificate, issuer: Certificate) -> bool:
 
 
 def check_period(certificate: Certificate, moment: float) -> None:
+    """Whether it is valid at that moment, in epoch seconds. Raises CertificateError."""
     now = datetime.fromtimestamp(moment, UTC)
     if now < certificate.not_valid_before_utc:
         raise CertificateError("it is not valid yet")

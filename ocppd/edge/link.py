@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 import structlog
 import websockets.exceptions as ws_errors
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
-from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.client import connect
 from websockets.asyncio.server import broadcast
 from websockets.frames import Close, CloseCode
 from websockets.protocol import State
@@ -24,13 +24,12 @@ from websockets.uri import parse_uri
 from ocppd import __version__
 from ocppd.edge.chaos import Turbulence
 from ocppd.edge.reasons import MAX_SIZE, LinkError, kind_of, reason_of
-from ocppd.edge.tls import tls_context, wildcard_in
+from ocppd.edge.tls import tls_context
+from ocppd.edge.websocket import CLOSE_TIMEOUT, Connection, WildcardConnection
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Coroutine
-
-    from websockets.datastructures import HeadersLike
 
     from ocppd.clock import Clock
     from ocppd.core.chaos import Chaos
@@ -41,7 +40,6 @@ T = TypeVar("T")
 log = structlog.get_logger()
 
 MAX_BACKLOG = 2**22  # bytes that may wait for a CSMS that does not read
-CLOSE_TIMEOUT = 2.0  # seconds of real time that the CSMS has to answer a close frame
 
 _FAILURES = (OSError, ws_errors.WebSocketException)  # of network, TLS and protocol: worth a retry
 
@@ -95,62 +93,6 @@ def _headers_of(endpoint: Endpoint) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
 
 
-class _Connection(ClientConnection):
-    """A WebSocket that follows no redirect, insists on a subprotocol, and is closed within a bounded time."""
-
-    wildcards = False  # whether a certificate of the CSMS may have some
-    broken: Exception | None = None  # what the transport died of
-    dropped: str | None = None  # why this side aborted it
-    closing = False
-    ping_due = False
-    unanswered: asyncio.Future[float] | None = None  # of the latest ping
-    silent = False  # half open: nothing is read and nothing written any more
-
-    async def handshake(
-        self, additional_headers: HeadersLike | None = None, user_agent_header: str | None = None
-    ) -> None:
-        """Raise LinkError in place of InvalidStatus, which the library would follow to another host."""
-        name = wildcard_in(self.transport.get_extra_info("peercert") or {})
-        if name is not None and not self.wildcards:  # before any password is sent
-            raise LinkError(f"certificate of the CSMS refused: wildcard {name}", "InvalidCsmsCertificate")
-        try:
-            await super().handshake(additional_headers, user_agent_header)
-        except ws_errors.InvalidStatus as exc:
-            raise LinkError(reason_of(exc), kind_of(exc)) from exc
-        except ws_errors.InvalidMessage as exc:
-            # With TLS 1.3 the CSMS refuses a client certificate only when TLS is up.
-            if isinstance(self.broken, OSError):
-                raise self.broken from exc
-            raise
-        if self.subprotocol is None:
-            raise ws_errors.NegotiationError("no subprotocol chosen")
-        for said in (self.request, self.response):
-            if said is not None:
-                said.headers.clear()  # nobody asks for them any more, and thousands of links would keep them
-
-    def data_received(self, data: bytes) -> None:
-        """Bound the time in which the CSMS has to end TCP after a close frame; the library does not."""
-        super().data_received(data)
-        if self.state is State.CLOSING and not self.closing:
-            self.closing = True
-            self.loop.call_later(CLOSE_TIMEOUT, self.transport.abort)
-
-    def silence(self, on: bool) -> None:
-        """Read nothing any more, or again."""
-        if on != self.silent:
-            self.silent = on
-            (self.transport.pause_reading if on else self.transport.resume_reading)()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Keep `exc`, of which a failed handshake does not tell."""
-        self.broken = exc
-        super().connection_lost(exc)
-
-
-class _WildcardConnection(_Connection):
-    wildcards = True
-
-
 class _Bye(NamedTuple):
     """How the station leaves: with a close frame or, where `code` is None, without a word."""
 
@@ -188,7 +130,7 @@ class Link:
         self._rough: tuple[Turbulence, Turbulence] | None = None  # outwards, and inwards
         self._ready = asyncio.Event()  # wanted and not frozen
         self._held: socket.socket | None = None  # what is frozen
-        self._ws: _Connection | None = None  # None as soon as the connection is given up
+        self._ws: Connection | None = None  # None as soon as the connection is given up
         self._bye: _Bye | None = None  # the station ended what was under way; until the next attempt
         self._scope: asyncio.Timeout | None = None  # around what can be interrupted
         self._attempt = 0  # in a row; 0 while connected
@@ -314,7 +256,7 @@ class Link:
         finally:
             ws.transport.abort()
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self) -> Connection:
         async with self._handshakes:
             endpoint = self._endpoint = self._listener.endpoint(self._station)
             try:
@@ -332,14 +274,14 @@ class Link:
                     max_size=MAX_SIZE,
                     write_limit=MAX_BACKLOG,  # neither ping nor close waits for a slow reader
                     logger=_wire,
-                    create_connection=_WildcardConnection if endpoint.trust.wildcards else _Connection,
+                    create_connection=WildcardConnection if endpoint.trust.wildcards else Connection,
                 )
             except ws_errors.NegotiationError as exc:
                 offered = ", ".join(endpoint.protocols)
                 raise LinkError(f"the CSMS accepted none of {offered} ({exc})") from exc
-        return cast("_Connection", ws)
+        return cast("Connection", ws)
 
-    async def _serve(self, ws: _Connection) -> None:
+    async def _serve(self, ws: Connection) -> None:
         log.info("csms.connected", station=self._station, url=self._url(), attempt=self._attempt)
         self._ws = ws
         self._attempt = self._waits = 0
@@ -358,7 +300,7 @@ class Link:
             if self._bye is not None:
                 await self._say(ws, self._bye)
 
-    async def _read(self, ws: _Connection) -> None:
+    async def _read(self, ws: Connection) -> None:
         """Send the ping that is due, then hand over messages until interrupted, or raise at the end."""
         try:
             if ws.ping_due:
@@ -376,7 +318,7 @@ class Link:
             raise LinkError(ws.dropped or reason_of(exc)) from exc
         raise LinkError("the CSMS sent a binary frame")
 
-    async def _say(self, ws: _Connection, bye: _Bye) -> None:
+    async def _say(self, ws: Connection, bye: _Bye) -> None:
         self._tell(logging.INFO, bye.reason, 0.0 if self._ready.is_set() else None)
         if bye.code is not None:
             await ws.close(bye.code, bye.text)
@@ -427,7 +369,7 @@ class Link:
         self._attempt = self._waits = 0
         self._interrupt()
 
-    def _drop(self, ws: _Connection, reason: str) -> None:
+    def _drop(self, ws: Connection, reason: str) -> None:
         ws.dropped = reason
         ws.transport.abort()
         self._ws = None

@@ -474,3 +474,25 @@ def test_an_EVSE_is_reset_after_a_restart_of_the_daemon(bench: Bench) -> None:
     bench.reconnect()
     bench.advance(5)
     assert told(bench)[-1] == (1, 1, "Available")
+
+
+def test_B12_FR_01_what_comes_free_while_a_reset_waits_is_Unavailable(new_bench: NewBench) -> None:
+    bench = charging(new_bench, TWO_EVSES)
+    bench.set("TxCtrlr.TxStartPoint", "PowerPathClosed")
+    start(bench, evse=2)
+    assert reset(bench, "OnIdle") == "Scheduled"
+    assert told(bench) == []
+    bench.advance(120)  # EVConnectionTimeOut
+    assert told(bench) == [(2, 1, "Unavailable"), (2, 2, "Unavailable")]
+
+
+def test_whoever_uses_a_reservation_while_a_reset_waits_finds_no_closed_door(new_bench: NewBench) -> None:
+    bench = new_bench(TWO_EVSES)
+    bench.set("TxCtrlr.TxStartPoint", "PowerPathClosed")
+    reserve(bench)
+    assert reset(bench, "OnIdle") == "Scheduled"
+    bench.forget()
+    assert start(bench, evse=2, token=TOKEN["idToken"])
+    assert told(bench) == [(1, 1, "Unavailable")]
+    bench.do("plug-in", evse=2, connector=1)
+    assert (2, 1, "Occupied") in told(bench)

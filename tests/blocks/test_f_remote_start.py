@@ -285,6 +285,17 @@ def test_F01_FR_10_F02_FR_18_the_profile_is_that_of_the_transaction(bench: Bench
     assert power(bench) == 11_000
 
 
+def test_F01_FR_10_the_profile_of_a_remote_start_that_lapsed_counts_no_more(bench: Bench) -> None:
+    points(bench, "PowerPathClosed", "EVConnected")
+    assert start(bench, chargingProfile=profile())["status"] == "Accepted"
+    bench.advance(121)  # EVConnectionTimeOut
+    query = {"requestId": 1, "chargingProfile": {"chargingProfilePurpose": "TxProfile"}}
+    assert bench.csms("GetChargingProfiles", query) == {"status": "NoProfiles"}
+    bench.do("plug-in")
+    start(bench, start_id=8)
+    assert power(bench) == 11_000
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

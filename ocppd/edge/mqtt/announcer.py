@@ -77,14 +77,15 @@ class Announcer:
             return
         for name, content in devices(st, self._base, self._daemon).items():
             topic = config_topic(self._discovery.prefix, name)
-            told = self._there.get(topic) or self._gone.pop(topic, None)
-            now = _platforms(content)
-            # An entity goes by being named with its platform alone; the next message leaves it out.
-            removed = {key: {"platform": it} for key, it in (told.platforms - now if told else ())}
-            it = message(topic, content | {"cmps": removed | content["cmps"]}, 1, retain=True)
+            told, entities = self._there.get(topic) or self._gone.pop(topic, None), _platforms(content)
+            it = message(topic, content, 1, retain=True)
             digest = _digest(it.payload)
             if anew or topic not in self._there or told is None or told.digest != digest:
-                self._there[topic] = _Told(digest, self._shared(now))
+                self._there[topic] = _Told(digest, self._shared(entities))
+                # An entity goes by being named with its platform alone; the next message leaves it out.
+                if told is not None and (gone := dict(told.platforms - entities)):
+                    removed = {key: {"platform": platform} for key, platform in gone.items()}
+                    it = message(topic, content | {"cmps": removed | content["cmps"]}, 1, retain=True)
                 yield it
 
     def removed(self, st: Station) -> Iterator[Message]:

@@ -138,6 +138,8 @@ class Mqtt:
         topic = topic_of(self._broker.base, "event", station.id)
         content = views.event(station, event) | {"seq": event.seq, "boot": self._boot}
         self._outgoing.put(message(topic, content, qos=1))
+        if event.name == "boot":  # maybe with other firmware
+            self._put(self._announcer.messages(station))
 
     def answered(self, answer: Answer) -> None:
         """Publish an answer."""

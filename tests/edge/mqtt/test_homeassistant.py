@@ -258,6 +258,17 @@ async def test_a_station_that_is_changed_while_we_run_says_what_it_has_no_more(
         assert announced(watcher, prefix)[CP001]["cmps"]["connector2_cable"] == {"platform": "switch"}
 
 
+async def test_a_station_that_boots_with_other_firmware_says_so(
+    mosquitto: Mosquitto, base: str, prefix: str
+) -> None:
+    async with home(mosquitto.port, base, prefix) as (edge, watcher):
+        await watcher.do("station/CP001/cmd/boot")
+        edge.fleet.stations["CP001"].state.firmware = "2.0.0"
+        await watcher.do("station/CP001/cmd/boot", {"reason": "FirmwareUpdate"})
+        await until(lambda: announced(watcher, prefix)[CP001]["dev"]["sw_version"] == "2.0.0")
+        assert len(watcher.all(f"{prefix}{CP001}")) == 2  # not at the boot before
+
+
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"availability": 1}', b'{"availability": [{}]}'])
 async def test_rubbish_among_the_devices_is_no_trouble(
     mosquitto: Mosquitto, base: str, prefix: str, payload: bytes

@@ -23,7 +23,7 @@ CONNECTOR = f"{EVSE}/connector/1"
 KEYS = {
     f"{STATION}/state": {
         *("station", "daemon", "boot", "seq", "power", "network", "csms", "operative", "faults"),
-        *("display", "vendor", "model", "firmware", "ts"),
+        *("chaos", "display", "vendor", "model", "firmware", "ts"),
     },
     f"{EVSE}/state": {
         *("station", "evse", "operative", "limit_w", "limit_source", "reservation", "cost", "ev", "ts", "tx"),
