@@ -135,6 +135,7 @@ class Link:
         self._scope: asyncio.Timeout | None = None  # around what can be interrupted
         self._attempt = 0  # in a row; 0 while connected
         self._waits = 0  # in a row; the loss of a connection is worth one, too
+        self._lost: Exception | None = None  # why the last connection ended, where it was not the station
 
     async def run(self) -> None:
         """Keep the link for ever. When cancelled, close with 1001, which takes CLOSE_TIMEOUT at most.
@@ -142,17 +143,22 @@ class Link:
         Failures of network, TLS and protocol are told and retried; any other exception is a bug and
         propagates. The owner names the task `link[STATION]`.
         """
-        retrying = AsyncRetrying(
+        try:
+            while True:
+                ws: Connection | None = await self._retrying()(self._reach)
+                if ws is not None:
+                    await self._live(ws)
+        finally:
+            self._release()
+
+    def _retrying(self) -> AsyncRetrying:
+        """Anew for each connection, as it weighs 3 KB that nobody needs while that lives."""
+        return AsyncRetrying(
             sleep=self._pause,
             wait=self._wait,
             retry=retry_if_exception_type(_FAILURES),
             before_sleep=self._failed,
         )
-        try:
-            while True:
-                await retrying(self._cycle)
-        finally:
-            self._release()
 
     def want(self, up: bool) -> None:
         """Connect at once if `up`, else close with 1000 or stop trying. Repeated, it changes nothing."""
@@ -241,18 +247,24 @@ class Link:
         if self._ws is not None:
             self._listener.received(self._station, text)
 
-    async def _cycle(self) -> None:
-        """One attempt and, if it succeeds, the life of the connection. Returns when the station ends it."""
+    async def _reach(self) -> Connection | None:
+        """One attempt; None where the station has ended it. The loss of a connection is a failed one."""
+        lost, self._lost = self._lost, None
+        if lost is not None:
+            raise lost
         while not self._ready.is_set():
             await self._ready.wait()
         self._bye = None
         self._attempt += 1
-        ws = await self._interruptible(self._connect())
-        if ws is None:
-            return
+        return await self._interruptible(self._connect())
+
+    async def _live(self, ws: Connection) -> None:
+        """The life of the connection, until the station ends it or it is lost."""
         try:
             if self._bye is None:  # else it was said in the very turn in which the handshake ended
                 await self._serve(ws)
+        except _FAILURES as exc:
+            self._lost = exc
         finally:
             ws.transport.abort()
 

@@ -11,6 +11,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -28,7 +29,13 @@ Migration = Callable[[dict[str, Any]], dict[str, Any]]
 MIGRATIONS: tuple[Migration, ...] = ()
 """What makes the stations of a file of version 1 those of version 2, and so on."""
 
-_STATE = TypeAdapter(State)
+_FEW = 20  # stations, up to which a file is laid out for people
+
+
+@cache
+def _adapter() -> TypeAdapter[State]:
+    """Made when the first state is read: it takes as long as a hundred boots."""
+    return TypeAdapter(State)
 
 
 class StoreError(Exception):
@@ -153,6 +160,8 @@ class Store:
         content = orjson.dumps(
             {"version": self._version, "stations": stations}, option=orjson.OPT_APPEND_NEWLINE
         )
+        if len(stations) <= _FEW and not self._is_directory:
+            content = _for_people(content)
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.new")
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
@@ -183,7 +192,11 @@ class Store:
 
 def _dump(state: State) -> bytes:
     # A copy: orjson hands out its work space, several times as big, which a fleet would keep per station.
-    return bytes(memoryview(orjson.dumps(state, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)))
+    return bytes(memoryview(orjson.dumps(state, option=orjson.OPT_NON_STR_KEYS)))
+
+
+def _for_people(content: bytes) -> bytes:
+    return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _content(file: Path) -> Any:
@@ -197,7 +210,7 @@ def _content(file: Path) -> Any:
 
 def _state(file: Path, name: str, found: Any) -> State:
     try:
-        return _STATE.validate_python(found)
+        return _adapter().validate_python(found)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(step) for step in ("stations", name, *first["loc"]))

@@ -77,16 +77,13 @@ class Announcer:
             return
         for name, content in devices(st, self._base, self._daemon).items():
             topic = config_topic(self._discovery.prefix, name)
-            told, entities = self._there.get(topic) or self._gone.pop(topic, None), _platforms(content)
-            it = message(topic, content, 1, retain=True)
+            it, told = message(topic, content, 1, retain=True), self._there.get(topic)
             digest = _digest(it.payload)
-            if anew or topic not in self._there or told is None or told.digest != digest:
-                self._there[topic] = _Told(digest, self._shared(entities))
-                # An entity goes by being named with its platform alone; the next message leaves it out.
-                if told is not None and (gone := dict(told.platforms - entities)):
-                    removed = {key: {"platform": platform} for key, platform in gone.items()}
-                    it = message(topic, content | {"cmps": removed | content["cmps"]}, 1, retain=True)
-                yield it
+            if anew or told is None or told.digest != digest:
+                now, before = _platforms(content), told or self._gone.pop(topic, None)
+                self._there[topic] = _Told(digest, self._shared(now))
+                gone = before.platforms - now if before else frozenset()
+                yield _taking_away(topic, content, gone) if gone else it
 
     def removed(self, st: Station) -> Iterator[Message]:
         """Clears the devices of a station."""
@@ -103,6 +100,12 @@ class Announcer:
     def _shared(self, platforms: Platforms) -> Platforms:
         """Stations of one kind keep one set."""
         return self._known.setdefault(platforms, platforms)
+
+
+def _taking_away(topic: str, content: dict[str, Any], gone: Platforms) -> Message:
+    """An entity goes by being named with its platform alone; the next message leaves it out."""
+    removed = {key: {"platform": platform} for key, platform in gone}
+    return message(topic, content | {"cmps": removed | content["cmps"]}, 1, retain=True)
 
 
 def _digest(payload: bytes) -> bytes:

@@ -25,7 +25,18 @@ from ocppd.core.views import PUBLIC_EVENTS
 from ocppd.edge.mqtt import Discovery
 from ocppd.edge.mqtt.homeassistant import device_names, devices, slug
 from tests.edge.mqtt.desk import TWO_BY_TWO, Desk, station
-from tests.edge.mqtt.edge import QUICK, Edge, Mosquitto, Uplink, Watcher, retained, running, until, watching
+from tests.edge.mqtt.edge import (
+    QUICK,
+    Edge,
+    Mosquitto,
+    Uplink,
+    Watcher,
+    retained,
+    running,
+    until,
+    watching,
+    wire,
+)
 
 Json = dict[str, Any]
 CP001 = "/device/ocppd_CP001/config"
@@ -202,6 +213,22 @@ async def test_stations_that_come_and_go_are_told_and_cleared(
         assert announced(watcher, prefix)[CP001]
 
 
+async def test_a_station_that_goes_while_the_broker_is_away_is_cleared_all_the_same(
+    mosquitto: Mosquitto, base: str, prefix: str
+) -> None:
+    both = station("CP001"), station("CP002")
+    async with wire(mosquitto.port) as way:
+        how = {"broker": mosquitto.port}
+        async with home(way.port, base, prefix, *both, **how) as (edge, watcher):
+            way.cut()
+            edge.remove("CP002")
+            await until(lambda: way.connections == 2)
+            await watcher.shows("station/CP002/state", "")
+            await watcher.shows("station/CP002/evse/1/connector/1/status", "")
+            await until(lambda: announced(watcher, prefix)["/device/ocppd_CP002/config"] == {})
+            assert announced(watcher, prefix)[CP001]
+
+
 async def test_what_is_no_more_is_cleared_at_the_next_start_and_that_of_others_is_left(
     uplink: Uplink, mosquitto: Mosquitto, base: str, prefix: str
 ) -> None:
@@ -307,13 +334,17 @@ class Panel:
 
     def state(self, key: str) -> str | None:
         """What the entity shows; None where nothing is known."""
+        return next(reversed(self.states(key)), None)
+
+    def states(self, key: str) -> list[str | None]:
+        """What it has shown."""
         entity = self.cmps[key]
-        payload = self._watcher.newest(entity["state_topic"].removeprefix(self._root))
-        if payload is None:
-            return None
-        text = payload.decode()
+        topic = entity["state_topic"].removeprefix(self._root)
+        return [self._read(entity, it.decode()) for it in self._watcher.all(topic)]
+
+    def _read(self, entity: Json, text: str) -> str | None:
         if "value_template" in entity:
-            text = self._render(entity["value_template"], value=text, value_json=orjson.loads(payload))
+            text = self._render(entity["value_template"], value=text, value_json=orjson.loads(text))
         return None if text == "None" else text
 
     async def shows(self, key: str, wanted: str | None) -> None:
@@ -464,11 +495,11 @@ async def test_an_event_is_one_of_its_types_with_all_that_it_tells(
 ) -> None:
     async with panel(mosquitto, base, prefix) as (it, _):
         await it.use("cable", "ON")
-        await until(lambda: '"plugged_in"' in (it.state("event") or ""))
-        event = orjson.loads(it.state("event") or "{}")
-        assert event["event_type"] == event["event"]
+        events = await until(lambda: [one for one in it.states("event") if one and '"plugged_in"' in one])
+        event = orjson.loads(events[0])
+        assert event["event_type"] == event["event"] == "plugged_in"
         assert event["event_type"] in it.cmps["event"]["event_types"]
-        assert event["cause"] == "mqtt:plug-in"
+        assert (event["station"], event["cause"]) == ("CP001", "mqtt:plug-in")
 
 
 def test_no_control_is_left_untried() -> None:
