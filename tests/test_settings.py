@@ -344,6 +344,21 @@ def test_an_error_about_a_filter_says_what_is_allowed(problems: Callable) -> Non
     )
 
 
+def test_home_assistant_is_spoken_to_where_it_is_said_and_under_its_prefix(write: Write) -> None:
+    assert load([write("mqtt: {host: b}")]).mqtt.discovery is None
+    found = load([write("mqtt: {discovery: {}}")]).mqtt.discovery
+    assert found is not None
+    assert (found.enabled, found.prefix) == (True, "homeassistant")
+    found = load([write("mqtt: {discovery: {enabled: false, prefix: home/ha}}")]).mqtt.discovery
+    assert found is not None
+    assert (found.enabled, found.prefix) == (False, "home/ha")
+
+
+def test_a_prefix_that_is_no_topic_is_refused(problems: Callable) -> None:
+    [problem] = problems("mqtt: {discovery: {prefix: 'home/#'}}")
+    assert problem.startswith("config/ocppd.yaml: mqtt.discovery.prefix: ")
+
+
 @pytest.mark.parametrize("text", ["#", "+", "/", "a//b", "+/a/+", "a/+/#", "$SYS/#", "é" * 32767])
 def test_a_filter_that_mqtt_allows_is_taken(write: Write, text: str) -> None:
     entry = f"{{topic: '{text}', target: CP1, command: plug-in}}"

@@ -9,6 +9,7 @@ import os
 from contextlib import ExitStack
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as some
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +21,8 @@ from ocppd.core.errors import CallError
 from ocppd.core.times import format_time
 from tests.bench import Json, bugs_raise, with_presets
 from tests.watched import Place, Watched, same_energy
+
+pytestmark = pytest.mark.timeout(240)  # it takes a tenth of that where nothing else runs
 
 HARDWARE = with_presets(
     Hardware(

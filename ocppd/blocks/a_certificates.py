@@ -436,7 +436,7 @@ def watch(st: Station, _event: Event) -> None:
 
 def _watch(st: Station, earliest: float) -> None:
     st.cancel("expiry")
-    found = _renewable(st)
+    found = _renewable(st) if certificates.installed(st) else []
     if found:
         from ocppd.core import x509
 

@@ -56,8 +56,8 @@ class Outgoing:
         self._some.set()
 
     def forget_states(self) -> None:
-        """Drop what waits of the retained messages: all of it is about to be published anew."""
-        self._states.clear()
+        """Drop the states that wait, all are about to be published anew; but not what clears a topic."""
+        self._states = {topic: it for topic, it in self._states.items() if not it.payload}
 
     async def wait(self) -> None:
         """Return when there is something."""

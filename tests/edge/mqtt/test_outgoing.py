@@ -76,9 +76,15 @@ def test_what_is_put_back_does_not_break_the_bound() -> None:
 
 
 def test_states_are_forgotten_and_events_are_not() -> None:
-    queue = filled(event(1), state("a"))
+    queue = filled(event(1), state("a", "on"))
     queue.forget_states()
     assert drained(queue) == [event(1)]
+
+
+def test_what_clears_a_topic_is_not_forgotten() -> None:
+    queue = filled(state("a", "on"), state("b", ""), state("c", "on"))
+    queue.forget_states()
+    assert drained(queue) == [state("b", "")]
 
 
 async def test_it_waits_until_there_is_something() -> None:
