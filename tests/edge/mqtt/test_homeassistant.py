@@ -17,7 +17,7 @@ from typing import Any
 import jinja2
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as some
 
 from ocppd.core.description import Connector, Evse, Hardware, StationDescription
@@ -109,6 +109,9 @@ IDENTITIES = some.text(alphabet="aA1_.~-*+=:|@/ éF5", min_size=1, max_size=6)
 
 
 @given(one=IDENTITIES, other=IDENTITIES)
+@example(one="A_1", other="A.1")
+@example(one="_2B", other="+")
+@example(one="A_evse1", other="A")
 def test_names_of_devices_are_such_as_home_assistant_takes_and_no_two_are_alike(one: str, other: str) -> None:
     assert re.fullmatch("[A-Za-z0-9_-]+", slug(one))
     assert (slug(one) == slug(other)) == (one == other)
