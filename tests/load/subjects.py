@@ -146,7 +146,7 @@ def _write_states(setup: Setup, path: Path) -> None:
         "evses": [
             {
                 "connectors": [{"plugged": True}],
-                "car": {"soc": 20.0, "capacity_wh": 60_000.0, "max_w": 7360.0, "phases": 1},
+                "car": {"soc": 20.0, "ev": {"capacity_wh": 60_000.0, "max_w": 7360.0, "phases": 1}},
                 "authorization": {"token": {"idToken": "04A2B3C4", "type": "ISO14443"}},
             }
         ],
