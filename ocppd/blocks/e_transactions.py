@@ -62,7 +62,7 @@ def _starts(st: Station, now: set[str], before: set[str]) -> bool:
 
 def _start(st: Station, evse: int, trigger: str) -> None:
     place = st.evse(evse)
-    tx = Transaction(st.uuid(), st.now, place.meter.energy_wh)
+    tx = Transaction(st.uuid(), st.now, place.meter.energy_wh, place.meter.reactive_varh)
     place.transaction = tx
     values = meter.reading(st, evse, meter.STARTED, "Transaction.Begin")
     tx.begin = meter.reading(st, evse, meter.ENDED, "Transaction.Begin")

@@ -21,24 +21,36 @@ if TYPE_CHECKING:
 
 REGISTER = "Energy.Active.Import.Register"
 INTERVAL = "Energy.Active.Import.Interval"
-# Nothing flows back, so what is net is what was imported.
+# Meters count both ways. Nothing flows back, so what is net is what was imported.
 MEASURANDS = (
     REGISTER,
     INTERVAL,
     "Energy.Active.Net",
+    "Energy.Active.Export.Register",
+    "Energy.Active.Export.Interval",
     "Energy.Reactive.Import.Register",
+    "Energy.Reactive.Import.Interval",
     "Energy.Reactive.Net",
+    "Energy.Reactive.Export.Register",
+    "Energy.Reactive.Export.Interval",
+    "Energy.Apparent.Import",
+    "Energy.Apparent.Net",
+    "Energy.Apparent.Export",
     "Power.Active.Import",
+    "Power.Active.Export",
     "Power.Reactive.Import",
+    "Power.Reactive.Export",
     "Power.Factor",
     "Power.Offered",
     "Current.Import",
+    "Current.Export",
     "Current.Offered",
     "Voltage",
     "Frequency",
     "SoC",
 )
 _GRID_V = 230.0
+_NOTHING = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +61,7 @@ class Metered:
     phases: int
     energy_wh: float
     reactive_varh: float
+    apparent_vah: float
     frequency_hz: float | None = None
     offered_a: float | None = None
     offered_w: float | None = None
@@ -72,6 +85,7 @@ def at_evse(st: Station, evse: int) -> Metered:
         phases=hardware.phases,
         energy_wh=place.meter.energy_wh,
         reactive_varh=place.meter.reactive_varh,
+        apparent_vah=place.meter.apparent_vah,
         frequency_hz=hardware.frequency_hz if hardware.phases else None,
         offered_a=amps,
         offered_w=amps * session.watts_for_an_ampere(hardware, place),
@@ -95,6 +109,7 @@ def at_grid(st: Station) -> Metered:
         phases=phases,
         energy_wh=sum(evse.meter.energy_wh for evse in st.state.evses),
         reactive_varh=sum(evse.meter.reactive_varh for evse in st.state.evses),
+        apparent_vah=sum(evse.meter.apparent_vah for evse in st.state.evses),
         frequency_hz=evses[0].frequency_hz,
     )
 
@@ -107,11 +122,19 @@ def _at_grid(evse: EvseDescription, drawn: Flow) -> Flow:
     return Flow(drawn.power_w, (amps, amps, amps), (_GRID_V, _GRID_V, _GRID_V), 3)
 
 
-def samples(meter: Metered, measurand: str, since_wh: float | None = None) -> Iterator[Payload]:
-    """The SampledValueTypes of one measurand (J01.FR.11); `since_wh` is the register as an interval began."""
+@dataclass(frozen=True, slots=True)
+class Began:
+    """What the registers showed as an interval began."""
+
+    energy_wh: float
+    reactive_varh: float
+
+
+def samples(meter: Metered, measurand: str, since: Began | None = None) -> Iterator[Payload]:
+    """The SampledValueTypes of one measurand (J01.FR.11); without `since` there are none of an interval."""
     kind, _, _ = measurand.partition(".")
     if kind == "Energy":
-        yield from _energies(meter, measurand, since_wh)
+        yield from _energies(meter, measurand, since)
     elif kind == "Power":
         yield from _powers(meter, measurand)
     elif kind == "Current":
@@ -124,13 +147,18 @@ def samples(meter: Metered, measurand: str, since_wh: float | None = None) -> It
         yield {**_value(measurand, meter.soc, "Percent"), "location": "EV"}
 
 
-def _energies(meter: Metered, measurand: str, since_wh: float | None) -> Iterator[Payload]:
-    if "Reactive" in measurand:
-        yield _amount(meter, measurand, meter.reactive_varh, "varh")
-    elif measurand != INTERVAL:
-        yield _amount(meter, measurand, meter.energy_wh, "Wh")
-    elif since_wh is not None:
-        yield _amount(meter, measurand, meter.energy_wh - since_wh, "Wh")
+def _energies(meter: Metered, measurand: str, since: Began | None) -> Iterator[Payload]:
+    _, kind, *_ = measurand.split(".")
+    unit, register = {
+        "Active": ("Wh", meter.energy_wh),
+        "Reactive": ("varh", meter.reactive_varh),
+        "Apparent": ("VAh", meter.apparent_vah),
+    }[kind]
+    if measurand.endswith(".Interval"):
+        if since is None:
+            return
+        register -= since.energy_wh if kind == "Active" else since.reactive_varh
+    yield _amount(meter, measurand, 0.0 if ".Export" in measurand else register, unit)
 
 
 def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
@@ -138,6 +166,10 @@ def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
     match measurand:
         case "Power.Active.Import":
             yield from _power(meter, measurand, now.power_w, now.power_by_line, "W")
+        case "Power.Active.Export":
+            yield from _power(meter, measurand, 0.0, _NOTHING, "W")
+        case "Power.Reactive.Export":
+            yield from _power(meter, measurand, 0.0, _NOTHING, "var")
         case "Power.Reactive.Import":
             yield from _power(meter, measurand, sum(now.reactive_by_line), now.reactive_by_line, "var")
         case "Power.Factor":
@@ -149,6 +181,8 @@ def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
 def _currents(meter: Metered, measurand: str) -> Iterator[Payload]:
     if measurand == "Current.Import":
         yield from _by_phase(meter, measurand, meter.flow.current_a, "A", "L{}")
+    elif measurand == "Current.Export":
+        yield from _by_phase(meter, measurand, _NOTHING, "A", "L{}")
     elif meter.offered_a is not None:
         yield _value(measurand, meter.offered_a, "A")
 

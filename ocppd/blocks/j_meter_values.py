@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ocppd.blocks.j_measurands import INTERVAL, MEASURANDS, REGISTER, Metered, at_evse, at_grid, flow, samples
+from ocppd.blocks.j_measurands import MEASURANDS, REGISTER, Began, Metered, at_evse, at_grid, flow, samples
 from ocppd.blocks.j_signed import signed
 from ocppd.core.variables import Variable, boolean, decimal, integer, members
 
@@ -79,8 +79,9 @@ def reading(st: Station, evse: int, series: Series, context: str) -> list[Payloa
     if not measurands:
         return []
     shown = at_evse(st, evse)
-    since_wh = _since_wh(st, evse, series, context) if INTERVAL in measurands else None
-    values = _values(shown, measurands, context, since_wh)
+    needs_since = any(measurand.endswith(".Interval") for measurand in measurands)
+    since = _since(st, evse, series, context) if needs_since else None
+    values = _values(shown, measurands, context, since)
     for value in values:
         if value["measurand"] == REGISTER and st.get(series.signs):
             value["signedMeterValue"] = signed(st, evse, context)
@@ -99,23 +100,24 @@ def _wanted(st: Station, series: Series, context: str) -> tuple[str, ...]:
     return st.get(series.measurands) if context in _ASKED_FOR or st.get(series.enabled) else ()
 
 
-def _values(shown: Metered, measurands: Iterable[str], context: str, since_wh: float | None) -> list[Payload]:
-    values = [value for name in measurands for value in samples(shown, name, since_wh)]
+def _values(shown: Metered, measurands: Iterable[str], context: str, since: Began | None) -> list[Payload]:
+    values = [value for name in measurands for value in samples(shown, name, since)]
     for value in values:
         value["context"] = context
     return values
 
 
-def _since_wh(st: Station, evse: int, series: Series, context: str) -> float | None:
-    """The register as the series' interval began: at its latest regular reading, or with the transaction."""
+def _since(st: Station, evse: int, series: Series, context: str) -> Began | None:
+    """The registers as the series' interval began: at its latest regular reading, or with the transaction."""
     place = st.evse(evse)
-    marks = place.meter.marks or {}
-    since_wh = marks.get(series.name)
-    if series is not ALIGNED and place.transaction is not None:
-        since_wh = max(since_wh or 0.0, place.transaction.energy_start_wh)
+    meter, tx = place.meter, place.transaction
+    marks = meter.marks or {}
+    began = marks.get(series.name)
+    if series is not ALIGNED and tx is not None and (began is None or began[0] < tx.energy_start_wh):
+        began = tx.energy_start_wh, tx.reactive_start_varh
     if context in _REGULAR:
-        place.meter.marks = {**marks, series.name: place.meter.energy_wh}
-    return since_wh
+        meter.marks = {**marks, series.name: (meter.energy_wh, meter.reactive_varh)}
+    return None if began is None else Began(*began)
 
 
 def aligned(st: Station, evse: int, context: str) -> list[Payload]:

@@ -250,6 +250,8 @@ def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> Non
     state.meter.energy_wh += energy
     if evse.phases and car.ev.power_factor < 1:
         state.meter.reactive_varh += energy * tangent(car.ev.power_factor)
+        energy /= car.ev.power_factor
+    state.meter.apparent_vah += energy
 
 
 def flow_now(evse: EvseDescription, station: State, state: Evse, now: float) -> Flow:

@@ -80,8 +80,8 @@ class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
     `power_w` and `voltage_v`, of all phases or of each, are what a command has set them to, None where the
-    simulation decides. `reactive_varh` is the other register. `marks` are what the import register showed at
-    the latest sample of a series, for the next that tells of the interval between them.
+    simulation decides. `reactive_varh` and `apparent_vah` are other registers. `marks` are what the active and
+    the reactive one showed at the latest sample of a series, for the next that tells of the interval between.
 
     `key` is the secret it signs with, in hexadecimal. `page` counts what it has signed of transactions,
     `idle_page` what it has signed besides; with `forges` it tells another register than it signs.
@@ -90,9 +90,10 @@ class Meter(Kept):
     energy_wh: float = 0.0
     at: float = 0.0
     reactive_varh: float = 0.0
+    apparent_vah: float = 0.0
     power_w: float | None = None
     voltage_v: Volts | tuple[Volts, Volts, Volts] | None = None
-    marks: dict[str, float] | None = None
+    marks: dict[str, tuple[float, float]] | None = None
     key: str = ""
     page: int = 0
     idle_page: int = 0
@@ -237,6 +238,7 @@ class Transaction(Kept):
     id: str
     started: float
     energy_start_wh: float
+    reactive_start_varh: float = 0.0
     seq_no: int = 0
     charging_state: str = "Idle"
     connector_told: int = 0

@@ -249,15 +249,28 @@ def test_J02_FR_03_J02_FR_06_every_measurand_is_told_with_its_phases_and_unit(be
         (ENERGY, None, 92, "Wh"),
         ("Energy.Active.Import.Interval", None, 92, "Wh"),
         ("Energy.Active.Net", None, 92, "Wh"),
+        ("Energy.Active.Export.Register", None, 0, "Wh"),
+        ("Energy.Active.Export.Interval", None, 0, "Wh"),
         ("Energy.Reactive.Import.Register", None, 69, "varh"),
+        ("Energy.Reactive.Import.Interval", None, 69, "varh"),
         ("Energy.Reactive.Net", None, 69, "varh"),
+        ("Energy.Reactive.Export.Register", None, 0, "varh"),
+        ("Energy.Reactive.Export.Interval", None, 0, "varh"),
+        ("Energy.Apparent.Import", None, 115, "VAh"),
+        ("Energy.Apparent.Net", None, 115, "VAh"),
+        ("Energy.Apparent.Export", None, 0, "VAh"),
         ("Power.Active.Import", None, 5520, "W"),
         *(("Power.Active.Import", f"L{n}", 1840, "W") for n in (1, 2, 3)),
+        ("Power.Active.Export", None, 0, "W"),
+        *(("Power.Active.Export", f"L{n}", 0, "W") for n in (1, 2, 3)),
         ("Power.Reactive.Import", None, 4140, "var"),
         *(("Power.Reactive.Import", f"L{n}", 1380, "var") for n in (1, 2, 3)),
+        ("Power.Reactive.Export", None, 0, "var"),
+        *(("Power.Reactive.Export", f"L{n}", 0, "var") for n in (1, 2, 3)),
         ("Power.Factor", None, 0.8, ""),
         ("Power.Offered", None, 17_664, "W"),
         *(("Current.Import", f"L{n}", 10, "A") for n in (1, 2, 3)),
+        *(("Current.Export", f"L{n}", 0, "A") for n in (1, 2, 3)),
         ("Current.Offered", None, 32, "A"),
         *(("Voltage", f"L{n}-N", 230, "V") for n in (1, 2, 3)),
         ("Frequency", None, 50, "Hz"),
@@ -303,6 +316,21 @@ def test_J02_the_energy_of_an_interval_is_that_since_the_sample_before(bench: Be
         events = bench.tx()
         assert [it["value"] for event in events[:2] for it in sampled(event)] == [183.3, 183.3]
         assert [it["value"] for it in sampled(events[-1])] == [0, 275, 122.2]
+
+
+def test_J02_the_reactive_energy_of_an_interval_counts_from_the_transaction_too(bench: Bench) -> None:
+    bench.set("SampledDataCtrlr.TxUpdatedMeasurands", "Energy.Reactive.Import.Interval")
+    for _ in range(2):
+        charge(bench, max_w=5520, power_factor=0.8)
+        bench.advance(130)
+        bench.do("unplug")
+        told = [
+            it["value"]
+            for event in bench.tx()
+            for it in sampled(event)
+            if it["unitOfMeasure"]["unit"] == "varh"
+        ]
+        assert told == [69, 69]
 
 
 def test_J02_a_reading_in_between_begins_no_interval(bench: Bench) -> None:
