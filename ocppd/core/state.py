@@ -80,8 +80,9 @@ class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
     `power_w` and `voltage_v`, of all phases or of each, are what a command has set them to, None where the
-    simulation decides. `reactive_varh` and `apparent_vah` are other registers. `marks` are what the active and
-    the reactive one showed at the latest sample of a series, for the next that tells of the interval between.
+    simulation decides. `reactive_varh` and `apparent_vah` are other registers. `marks` are what the active
+    and the reactive one showed at the latest sample of a series, for the next that tells of the interval
+    between.
 
     `key` is the secret it signs with, in hexadecimal. `page` counts what it has signed of transactions,
     `idle_page` what it has signed besides; with `forges` it tells another register than it signs.
