@@ -319,7 +319,8 @@ def _daemon_said(topic: str, payload: bytes) -> None:
         typer.secho(f"mqtt ←  {what} {_short(orjson.loads(payload))}", fg="green")
     elif what.endswith("/meter"):
         meter = orjson.loads(payload)
-        typer.echo(f"mqtt ←  {what} {meter['power_w']} W, {meter['energy_wh']} Wh, SoC {meter['soc']} %")
+        car = "" if meter["soc"] is None else f", SoC {meter['soc']} %"
+        typer.echo(f"mqtt ←  {what} {meter['power_w']} W, {meter['energy_wh']} Wh{car}")
     elif what.endswith("/status"):
         typer.echo(f"mqtt ←  {what} {payload.decode()}")
 
