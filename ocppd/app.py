@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -134,6 +134,25 @@ def _publisher(daemon: Daemon) -> Publisher | None:
     return Publisher(place, daemon.beside("published"), _rules(settings))
 
 
+@asynccontextmanager
+async def _served(publisher: Publisher | None, settings: Settings) -> AsyncIterator[None]:
+    """Serve the firmware that stations publish. Raises SettingsError where the port cannot be had."""
+    if publisher is None:
+        yield
+        return
+    try:
+        server = await publisher.open()
+    except OSError as error:
+        place = settings.transfers.publish
+        where = "" if place is None else f"{place.host}:{place.port}"
+        text = f"transfers.publish: {where} cannot be listened on: {error.strerror or error}"
+        raise SettingsError([text]) from None
+    try:
+        yield
+    finally:
+        server.close()
+
+
 def _rules(settings: TransferSettings) -> Rules:
     return Rules(
         allow=tuple(settings.allow),
@@ -192,11 +211,9 @@ async def run(
     stop, hangup = asyncio.Event(), asyncio.Event()
     _on_signals(stop, hangup)
     with _metrics(daemon):
-        async with asyncio.TaskGroup() as group:
+        async with _served(publisher, settings), asyncio.TaskGroup() as group:
             edges = [group.create_task(run_timers(daemon), name="timers")]
             edges.append(group.create_task(saver.run(), name="store"))
-            if publisher is not None:
-                edges.append(group.create_task(publisher.run(), name="publisher"))
             if daemon.mqtt is not None:
                 edges.append(group.create_task(daemon.mqtt.run(), name="mqtt"))
                 await _wait_for_survey(daemon.mqtt)

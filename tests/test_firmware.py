@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
+import socket
+import sys
 import time
+from asyncio.subprocess import PIPE
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -19,8 +22,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
+from ocppd.core.station import Job
+from ocppd.edge.publisher import Place, Publisher
+from ocppd.edge.transfer import Rules
+from ocppd.edge.workshop import Workshop
 from tests.certificates import DAY, Authority
-from tests.daemon import Watched, daemon, free_port, settings, station
+from tests.daemon import Watched, daemon, environment, free_port, settings, station
 from tests.edge.servers import Server, serving
 
 Json = dict[str, Any]
@@ -179,3 +186,46 @@ async def test_L03_FR_07_a_file_with_another_checksum_is_not_served(tmp_path: Pa
         assert await csms.ask("PublishFirmware", publish) == {"status": "Accepted"}
         await csms.until(lambda: "InvalidChecksum" in csms.told("PublishFirmwareStatusNotification"))
     assert not any("0" * 32 in folder for folder in map(str, tmp_path.rglob("*")))  # noqa: ASYNC240 - it has ended
+
+
+async def test_a_port_for_published_firmware_that_is_taken_is_named(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        tree = settings(None, "ws://127.0.0.1:9", station(), transfers={"publish": {"port": port}})
+        config = tmp_path / "ocppd.yaml"
+        config.write_text(json.dumps(tree | {"state": {"path": str(tmp_path / "state.json")}}))
+        command = (sys.executable, "-m", "ocppd", "run", "--config", str(config))
+        process = await asyncio.create_subprocess_exec(*command, stderr=PIPE, env=environment())
+        _, said = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 2
+    text = f"transfers.publish: 127.0.0.1:{port} cannot be listened on: "
+    assert said.decode().splitlines()[-1].startswith(text)
+
+
+async def test_L04_FR_01_a_file_that_another_station_publishes_too_stays(tmp_path: Path) -> None:
+    checksum = hashlib.md5(IMAGE, usedforsecurity=False).hexdigest()
+    async with serving("http", tmp_path) as server:
+        (server.folder / "image.bin").write_bytes(IMAGE)
+        place = Place("127.0.0.1", free_port(), "http://127.0.0.1")
+        publisher = Publisher(place, tmp_path / "published", Rules(allow_loopback=True))
+        heard: asyncio.Queue[tuple[str, str]] = asyncio.Queue()
+        shop = Workshop(
+            {"publish": publisher.trade},
+            lambda name, _job, said: heard.put_nowait((name, str(said.get("status")))),
+        )
+        order = {"url": server.url("/image.bin"), "checksum": checksum, "roots": ""}
+        for name in ("CP001", "CP002"):
+            shop.take(name, Job("publish", "publish", order))
+        published: set[str] = set()
+        async with asyncio.timeout(15):
+            while len(published) < 2:
+                name, status = await heard.get()
+                assert status in ("Downloaded", "ChecksumVerified", "Published")
+                published |= {name} if status == "Published" else set()
+        file = tmp_path / "published" / checksum
+        for name, stays in (("CP001", True), ("CP002", False)):
+            shop.take(name, Job("publish", "publish", {"remove": checksum}))
+            await asyncio.sleep(0.05)
+            assert file.exists() == stays
+        await shop.stop()
+    assert [it.name for it in file.parent.iterdir()] == []

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
+import tempfile
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import h11
@@ -17,7 +19,6 @@ from ocppd.edge.transfer import TransferError, download
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Mapping
-    from pathlib import Path
 
     from ocppd.edge.transfer import Rules
     from ocppd.edge.workshop import Report
@@ -55,17 +56,16 @@ class Publisher:
         self._downloads: Counter[str] = Counter()
         self._clients = 0
 
-    async def run(self) -> None:
-        """Serve until cancelled. Raises OSError where it may not listen there."""
-        server = await asyncio.start_server(self._client, self._place.host, self._place.port)
-        async with server:
-            await server.serve_forever()
+    async def open(self) -> asyncio.Server:
+        """Begin to serve; closing what this returns ends it. Raises OSError where it cannot listen there."""
+        return await asyncio.start_server(self._client, self._place.host, self._place.port)
 
     async def trade(self, station: str, data: Mapping[str, Any], report: Report) -> None:
         """Do one job; see the class."""
         if "remove" in data:
-            with suppress(OSError):
-                (self._folder / data["remove"]).unlink(missing_ok=True)
+            if data["remove"] not in self._served:  # another station may publish the same file
+                with suppress(OSError):
+                    (self._folder / data["remove"]).unlink(missing_ok=True)
             return
         checksum = data["checksum"]
         try:
@@ -87,17 +87,14 @@ class Publisher:
         path = self._folder / checksum
         if path.exists() and await asyncio.to_thread(_md5, path) == checksum:
             return True
-        part = path.with_suffix(".part")
-        try:
-            with part.open("wb") as file:
-                await download(url, file, self._rules, roots)
+        # Its own, as two stations may fetch the same file at once.
+        with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".part") as part:
+            await download(url, part, self._rules, roots)
+            part.flush()
             report({"status": "Downloaded"})
-            if await asyncio.to_thread(_md5, part) != checksum:
+            if not await asyncio.to_thread(_keep, Path(part.name), path):
                 report({"status": "InvalidChecksum"})
                 return False
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
         report({"status": "ChecksumVerified"})
         return True
 
@@ -184,6 +181,16 @@ async def _send_file(connection: h11.Connection, writer: asyncio.StreamWriter, p
     with path.open("rb") as file:
         while chunk := await asyncio.to_thread(file.read, _CHUNK):
             await _send(connection, writer, h11.Data(data=chunk))
+
+
+def _keep(part: Path, path: Path) -> bool:
+    """Put the file in its place, whose name is the MD5 that it must have; whether it has."""
+    if _md5(part) != path.name:
+        return False
+    path.unlink(missing_ok=True)  # what was there is spoilt
+    with suppress(FileExistsError):  # another station has just put it there
+        path.hardlink_to(part)
+    return True
 
 
 def _md5(path: Path) -> str:
