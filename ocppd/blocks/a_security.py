@@ -49,7 +49,7 @@ def log(st: Station, kind: str, info: str = "") -> None:
     """Log an event that is not critical (A04.FR.04); nothing in `info` may be a secret."""
     kind, info = kind[:_LONGEST_TYPE], info[:_LONGEST_INFO]
     entries = st.state.security_log
-    entries.append(SecurityEvent(kind, st.now + st.state.clock_offset, info))
+    entries.append(SecurityEvent(kind, st.clock, info))
     del entries[:-MOST_ENTRIES]
     told: dict[str, Any] = {"type": kind} | ({"tech_info": info} if info else {})
     st.emit("security", **told)

@@ -157,7 +157,7 @@ def set_clock(st: Station, current_time: str) -> None:
     if told is None or not 0 <= told <= _LATEST or "Heartbeat" not in st.get(TIME_SOURCE):
         return
     st.after(_DAY, "clock")
-    seconds = told - (st.now + st.state.clock_offset)
+    seconds = told - st.clock
     if abs(seconds) > 1:
         st.state.clock_offset = told - st.now
         st.emit("clock_set", seconds=seconds)

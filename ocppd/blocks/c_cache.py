@@ -88,7 +88,7 @@ def _info(st: Station, entry: Entry) -> Payload | None:
     until = tokens.expiry(info)
     if until is None:  # C10.FR.08: since it was last updated
         return info if st.now < entry.updated + st.get(LIFE_TIME) else None
-    return info if tokens.clock(st) <= until else None
+    return info if st.clock <= until else None
 
 
 @on.event("transaction_event_answered")

@@ -76,10 +76,10 @@ def _is_vouched_for(st: Station, chain: list[Certificate], roots: list[Certifica
     if not any(root in chain or x509.is_issued_by(chain[-1], root) for root in roots):
         return False
     try:
-        x509.check_chain(chain, roots, tokens.clock(st))
+        x509.check_chain(chain, roots, st.clock)
     except x509.CertificateError as error:
         raise CommandError("invalid_state", f"the contract certificate: {error}") from None
-    if not x509.start(chain[0]) <= tokens.clock(st) <= x509.expiry(chain[0]):
+    if not x509.start(chain[0]) <= st.clock <= x509.expiry(chain[0]):
         raise CommandError("invalid_state", "the contract certificate is not valid yet, or has expired")
     return True
 

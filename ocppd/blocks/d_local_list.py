@@ -59,7 +59,7 @@ def find(st: Station, token: Payload) -> tokens.Word | None:
     if info is None:
         return None
     until = tokens.expiry(info) if st.get(SUPPORTS_EXPIRY) else None
-    if until is not None and until < tokens.clock(st):
+    if until is not None and until < st.clock:
         return tokens.Word(info | {"status": "Expired"}, "list")
     return tokens.Word(info, "list", st.get(DISABLE_POST_AUTHORIZE))
 

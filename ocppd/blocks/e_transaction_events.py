@@ -161,10 +161,4 @@ def get_transaction_status(st: Station, request: Payload) -> Payload:
     ids = {call.payload["transactionInfo"]["transactionId"] for call in events}
     if wanted is None:
         return {"messagesInQueue": bool(ids)}
-    return {"ongoingIndicator": evse_of(st, wanted) is not None, "messagesInQueue": wanted in ids}
-
-
-def evse_of(st: Station, transaction_id: str) -> int | None:
-    """The EVSE at which that transaction runs."""
-    running = ((number, evse.transaction) for number, evse in st.evses() if evse.transaction)
-    return next((number for number, tx in running if tx.id == transaction_id), None)
+    return {"ongoingIndicator": st.evse_of(wanted) is not None, "messagesInQueue": wanted in ids}

@@ -113,7 +113,7 @@ def request_stop(st: Station, request: Payload) -> Payload:
     """Accept it for a running transaction (F03.FR.07, F03.FR.08)."""
     if not st.is_online:
         return _rejected("CSNotAccepted")  # B02.FR.05
-    evse = e_transaction_events.evse_of(st, request["transactionId"])
+    evse = st.evse_of(request["transactionId"])
     if evse is None:
         return _rejected("TxNotFound")
     st.emit("remote_stop", evse)

@@ -53,7 +53,7 @@ def _refusal(st: Station, request: Payload) -> Payload | None:
         return {"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedRequest"}}
     if evse is not None and not 1 <= evse <= len(st.state.evses):
         return {"status": "Rejected", "statusInfo": {"reasonCode": "UnknownEvse"}}
-    if expires is None or expires <= _clock(st):
+    if expires is None or expires <= st.clock:
         return {"status": "Rejected", "statusInfo": {"reasonCode": "InvalidValue"}}
     if not _targets(st, request):
         return {"status": "Rejected", "statusInfo": {"reasonCode": "UnknownConnectorType"}}
@@ -170,14 +170,14 @@ def look_again(st: Station, _event: Event) -> None:
 def expired(st: Station) -> None:
     """The expiryDateTime of one is reached (H04)."""
     if st.is_running:
-        _remove(st, [it for it in st.state.reservations if it.expires <= _clock(st)], "Expired")
+        _remove(st, [it for it in st.state.reservations if it.expires <= st.clock], "Expired")
         _arm(st)
 
 
 def _arm(st: Station) -> None:
     st.cancel(_TIMER)
     if st.state.reservations:
-        st.after(max(0.0, min(it.expires for it in st.state.reservations) - _clock(st)), _TIMER)
+        st.after(max(0.0, min(it.expires for it in st.state.reservations) - st.clock), _TIMER)
 
 
 def _remove(st: Station, gone: list[Reservation], why: str, evse: int = 0) -> None:
@@ -195,8 +195,3 @@ def _remove(st: Station, gone: list[Reservation], why: str, evse: int = 0) -> No
 
 def _tell(st: Station, reservation: Reservation, status: str, evse: int = 0) -> None:
     st.emit("reserved", reservation.evse or evse, reservation_id=reservation.id, status=status)
-
-
-def _clock(st: Station) -> float:
-    """What the station's own clock shows: the CSMS means that."""
-    return st.now + st.state.clock_offset

@@ -63,7 +63,7 @@ def _tell_tariff(st: Station, evse: int) -> None:
 @on.call("CostUpdated")
 def cost_updated(st: Station, request: Payload) -> Payload:
     """Show what the transaction has cost so far (I02.FR.02, I02.FR.03); of one that does not run, nothing."""
-    evse = display.place_of(st, request["transactionId"])
+    evse = st.evse_of(request["transactionId"])
     if evse is None:
         st.emit("warning", message="the CSMS has told the cost of a transaction that does not run here")
     else:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocppd.blocks.e_transaction_events import evse_of, tell
+from ocppd.blocks.e_transaction_events import tell
 from ocppd.core import costs, on, schemas, tariffs
 from ocppd.core.errors import CallError
 from ocppd.core.state import DefaultTariff, DriverTariff
-from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean, integer
 
 if TYPE_CHECKING:
@@ -49,7 +48,7 @@ def _refused(status: str, reason: str = "") -> Payload:
 def _is_replaced(st: Station, old: DefaultTariff, new: Payload) -> bool:
     """What counts now is replaced by what is to count now, and one to come by another from that moment on."""
     before, since = costs.valid_from(old.tariff), costs.valid_from(new)
-    return before == since or max(before, since) <= clock(st)
+    return before == since or max(before, since) <= st.clock
 
 
 @on.call("GetTariffs")
@@ -143,7 +142,7 @@ def driver_has_gone(st: Station, event: Event) -> None:
 @on.call("ChangeTransactionTariff")
 def change_transaction_tariff(st: Station, request: Payload) -> Payload:
     """From now on the transaction is priced by this tariff, in the currency that it has (I11)."""
-    evse, tariff = evse_of(st, request["transactionId"]), request["tariff"]
+    evse, tariff = st.evse_of(request["transactionId"]), request["tariff"]
     tx = st.evse(evse).transaction if evse is not None else None
     if evse is None or tx is None:
         return _refused("TxNotFound")

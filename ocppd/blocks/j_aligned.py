@@ -12,7 +12,6 @@ from ocppd.blocks import e_samples
 from ocppd.blocks import j_meter_values as meter
 from ocppd.blocks.e_transaction_events import tell
 from ocppd.core import on
-from ocppd.core.tokens import clock
 from ocppd.core.variables import Variable, boolean, integer
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def _arm(st: Station, timer: str, interval: Variable[int]) -> None:
     st.cancel(timer)
     seconds = st.get(interval)
     if seconds and st.get(meter.ALIGNED_ENABLED):
-        moment = clock(st) + _NOW
+        moment = st.clock + _NOW
         midnight = moment - moment % _DAY
         passed = math.floor((moment - midnight) / seconds)
         st.at(midnight + min((passed + 1) * seconds, _DAY) - st.state.clock_offset, timer)
@@ -59,7 +58,7 @@ def _arm(st: Station, timer: str, interval: Variable[int]) -> None:
 
 def _is_late(st: Station, interval: int) -> bool:
     """Whether the multiple of the interval was missed, as the daemon was not there."""
-    moment = clock(st) + _NOW
+    moment = st.clock + _NOW
     return moment % _DAY % interval > _LATE
 
 

@@ -47,7 +47,7 @@ def signed(st: Station, evse: int, context: str) -> Payload:
         state.page += 1
     reading = signing.Reading(
         energy_wh=state.energy_wh,
-        moment=st.now + st.state.clock_offset,
+        moment=st.clock,
         context=context if tx is not None else None,
         page=state.idle_page if tx is None else state.page,
         serial=f"{st.description.serial}-{evse}",

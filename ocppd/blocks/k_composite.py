@@ -10,7 +10,6 @@ from ocppd.blocks.k_smart_charging import require_smart_charging
 from ocppd.core import limits, on
 from ocppd.core.profiles import periods_of
 from ocppd.core.times import format_time
-from ocppd.core.tokens import clock
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -32,7 +31,7 @@ def get_composite_schedule(st: Station, request: Payload) -> Payload:
         return _rejected("UnsupportedRateUnit")  # K08.FR.07
     if duration <= 0:
         return _rejected("InvalidValue")
-    start = math.floor(clock(st))
+    start = math.floor(st.clock)
     found = periods_of(limits.schedule(st, evse, start, start + duration), unit, limits.feed_of(st, evse))
     if len(found) > MOST_PERIODS:
         duration = found[MOST_PERIODS]["startPeriod"]

@@ -21,7 +21,6 @@ from ocppd.core.profiles import amperes, combined, periods_of, scheduled
 from ocppd.core.state import EvTalk
 from ocppd.core.station import LATER, Done, Later
 from ocppd.core.times import format_time
-from ocppd.core.tokens import clock
 from ocppd.core.variables import integer
 
 if TYPE_CHECKING:
@@ -206,7 +205,7 @@ def _own_profiles(st: Station, tx: Transaction) -> list[Payload]:
 
 def _own_choice(st: Station, evse: int, tx: Transaction) -> Payload:
     """All that the composite schedule allows, under the id of the schedule that the car has selected."""
-    start = math.floor(clock(st))
+    start = math.floor(st.clock)
     feed = limits.feed_of(st, evse)
     unit = "A" if feed.phases else "W"
     found = periods_of(limits.schedule(st, evse, start, start + _AHEAD), unit, feed)
@@ -228,7 +227,7 @@ def _selected_id(st: Station, tx: Transaction) -> int:
 
 
 def _tell_schedule(st: Station, evse: int, tx: Transaction, schedule: Payload, **context: Any) -> None:
-    since = math.floor(clock(st))
+    since = math.floor(st.clock)
     payload = {"timeBase": format_time(since), "evseId": evse, "chargingSchedule": schedule}
     if _own_profiles(st, tx):  # K15.FR.21, K16.FR.14: where OCPP has the field
         payload["selectedChargingScheduleId"] = schedule["id"]
@@ -277,7 +276,7 @@ def _own_periods(given: list[_Period]) -> list[Payload]:
 
 def _is_within(st: Station, evse: int, schedule: Payload) -> bool:
     """Whether a car's schedule never goes beyond what the station allows (K15.FR.09, K16.FR.04)."""
-    start, feed = math.floor(clock(st)), limits.feed_of(st, evse)
+    start, feed = math.floor(st.clock), limits.feed_of(st, evse)
     offered: Line[Cap | None] = [*limits.schedule(st, evse, start, start + _AHEAD)]
     taken = list(scheduled(schedule, feed, start).steps(start, start + _AHEAD))
 

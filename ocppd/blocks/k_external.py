@@ -17,7 +17,6 @@ from ocppd.core.errors import CommandError
 from ocppd.core.state import ChargingProfile
 from ocppd.core.station import UNCHANGED, Done
 from ocppd.core.times import format_time, parse_time
-from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def _profile(
     number = len(_SOURCES) * evse + _SOURCES.index(source) + 1
     schedule: Payload = {
         "id": number,
-        "startSchedule": format_time(clock(st)),
+        "startSchedule": format_time(st.clock),
         "chargingRateUnit": unit,
         "chargingSchedulePeriod": [{"startPeriod": 0, "limit": amount}],
     }
@@ -153,7 +152,7 @@ def is_over(st: Station) -> None:
     """The time of a limit is over; without power that is found out at the power-up."""
     if not st.is_running:
         return
-    _give_up(st, [it for it in _externals(st) if _end(it) <= clock(st) + _INSTANT])
+    _give_up(st, [it for it in _externals(st) if _end(it) <= st.clock + _INSTANT])
     _arm(st)
 
 

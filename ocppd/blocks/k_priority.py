@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from ocppd.blocks.e_transaction_events import evse_of
 from ocppd.blocks.k_smart_charging import require_smart_charging
 from ocppd.core import limits, newer_profiles, on, versions
 from ocppd.core.errors import CommandError
@@ -28,7 +27,7 @@ PURPOSES = members(
 def use_priority_charging(st: Station, request: Payload) -> Payload:
     """Let the PriorityCharging profile of the transaction count, or no longer (K21)."""
     require_smart_charging(st)
-    evse = evse_of(st, request["transactionId"])
+    evse = st.evse_of(request["transactionId"])
     tx = st.evse(evse).transaction if evse is not None else None
     if evse is None or tx is None:
         return {"status": "Rejected", "statusInfo": {"reasonCode": "TxNotFound"}}

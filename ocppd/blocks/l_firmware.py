@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ocppd.blocks import a_security, b_reset
 from ocppd.core import certificates, on
 from ocppd.core.errors import CommandError
-from ocppd.core.location import LocationError, read_location
+from ocppd.core.location import LocationError, read_location, retries_of
 from ocppd.core.state import FirmwareUpdate
 from ocppd.core.station import Done
 from ocppd.core.times import parse_time
@@ -34,9 +34,6 @@ INSTALL_SECONDS = 10  # what writing the image and checking it takes
 _JOB = "firmware"
 _TIMER = "firmware"
 _MANUFACTURER_ROOT = "ManufacturerRootCertificate"
-# Where the CSMS says nothing of it; and the bounds of what it may say.
-_RETRIES, _INTERVAL = 3, 60
-_MOST_RETRIES, _LONGEST_INTERVAL = 100, 86_400
 _LONGEST_VERSION = 50
 
 Failure = Literal["DownloadFailed", "InvalidSignature", "InstallVerificationFailed", "InstallationFailed"]
@@ -87,7 +84,7 @@ def _flaw(st: Station, certificate: str, roots: str) -> str:
     """Why the signing certificate is not to be trusted (L01.FR.12); empty where it is."""
     from ocppd.core import x509  # noqa: PLC0415 - for those alone who have certificates
 
-    moment = st.now + st.state.clock_offset
+    moment = st.clock
     try:
         chain = x509.read(certificate, x509.LONGEST_CHAIN)
         x509.check_chain(chain, x509.stored(roots), moment)
@@ -99,6 +96,7 @@ def _flaw(st: Station, certificate: str, roots: str) -> str:
 
 def _update(st: Station, request: Payload) -> FirmwareUpdate:
     firmware = request["firmware"]
+    retries, interval = retries_of(request)
     return FirmwareUpdate(
         request_id=request["requestId"],
         url=firmware["location"],
@@ -106,8 +104,8 @@ def _update(st: Station, request: Payload) -> FirmwareUpdate:
         certificate=firmware.get("signingCertificate"),
         retrieve_at=_moment(st, firmware["retrieveDateTime"]) or st.now,
         install_at=_moment(st, firmware.get("installDateTime")),
-        retries=min(max(request.get("retries", _RETRIES), 0), _MOST_RETRIES),
-        interval=min(max(request.get("retryInterval", _INTERVAL), 1), _LONGEST_INTERVAL),
+        retries=retries,
+        interval=interval,
     )
 
 
@@ -228,7 +226,7 @@ def _download(st: Station, update: FirmwareUpdate) -> None:
     if not st.state.network:
         _try_again(st, update, "there is no network")
         return
-    roots = "".join(it.pem for it in certificates.installed(st, certificates.CSMS_ROOT))
+    roots = certificates.csms_roots(st)
     st.work(
         "firmware",
         _JOB,

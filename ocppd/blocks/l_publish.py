@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ocppd.core import certificates, on
 from ocppd.core.errors import CallError
-from ocppd.core.location import LocationError, read_location
+from ocppd.core.location import LocationError, read_location, retries_of
 from ocppd.core.state import Publication
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 MOST = 8  # files served at once
 _KIND = "publish"
-_RETRIES, _INTERVAL = 3, 60
-_MOST_RETRIES, _LONGEST_INTERVAL = 100, 86_400
 _MD5 = re.compile(r"[0-9a-f]{32}")
 # What the edge reports, but for a download that failed: that is tried again.
 _STEPS = ("Downloaded", "ChecksumVerified", "Published", "InvalidChecksum", "PublishFailed")
@@ -45,12 +43,13 @@ def publish_firmware(st: Station, request: Payload) -> Payload:
     others = tuple(it for it in st.state.publications if it.checksum != checksum)
     if len(others) >= MOST:
         return _rejected("OutOfStorage", f"{MOST} files are served already")
+    retries, interval = retries_of(request)
     publication = Publication(
         request_id=request["requestId"],
         url=request["location"],
         checksum=checksum,
-        retries=min(max(request.get("retries", _RETRIES), 0), _MOST_RETRIES),
-        interval=min(max(request.get("retryInterval", _INTERVAL), 1), _LONGEST_INTERVAL),
+        retries=retries,
+        interval=interval,
     )
     st.state.publications = (*others, publication)
     _tell(st, publication, "Downloading")
@@ -99,7 +98,7 @@ def _job(publication: Publication) -> str:
 
 def _fetch(st: Station, publication: Publication) -> None:
     """Have an edge fetch and serve it; of one that is there already it serves what it has."""
-    roots = "".join(it.pem for it in certificates.installed(st, certificates.CSMS_ROOT))
+    roots = certificates.csms_roots(st)
     publication.retry_at = None
     st.work(_KIND, _job(publication), url=publication.url, checksum=publication.checksum, roots=roots)
 

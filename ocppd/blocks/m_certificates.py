@@ -50,7 +50,7 @@ Urn = Annotated[str, Len(1, 50)]
 
 def moment(st: Station) -> float:
     """The station's own clock, by which certificates are valid or not, in epoch seconds."""
-    return st.now + st.state.clock_offset
+    return st.clock
 
 
 def refusal(error: Exception, code: str = "InvalidCertificate") -> Payload:

@@ -12,7 +12,6 @@ from ocppd.core import on
 from ocppd.core.schemas import OCPP_21
 from ocppd.core.state import EventStream
 from ocppd.core.times import format_time
-from ocppd.core.tokens import clock
 
 if TYPE_CHECKING:
     from ocppd.core.errors import CallError
@@ -129,7 +128,7 @@ def takes(st: Station, monitor: Monitor, value: str) -> bool:
     stream = _find(st, monitor.id) if st.state.event_streams else None
     if stream is None or not stream.is_open or not st.is_online:
         return False
-    stream.found.append((clock(st), value))
+    stream.found.append((st.clock, value))
     if stream.interval and stream.due is None:
         stream.due = st.now + stream.interval
         _arm(st)

@@ -15,7 +15,7 @@ import orjson
 
 from ocppd.blocks import a_security
 from ocppd.core import certificates, network, on, views
-from ocppd.core.location import PORTS, LocationError, read_location
+from ocppd.core.location import PORTS, LocationError, read_location, retries_of
 from ocppd.core.state import LogUpload
 from ocppd.core.times import format_time, parse_time
 from ocppd.core.variables import members
@@ -32,9 +32,6 @@ FILE_TRANSFER_PROTOCOLS = members("OCPPCommCtrlr", "FileTransferProtocols", ",".
 
 _JOB = "log"
 _FAILURES = ("UploadFailure", "BadMessage", "PermissionDenied", "NotSupportedOperation")
-# Where the CSMS says nothing of it; and the bounds of what it may say.
-_RETRIES, _INTERVAL = 3, 60
-_MOST_RETRIES, _LONGEST_INTERVAL = 100, 86_400
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 # What tells of a customer, and is no matter of diagnostics.
 _PERSONAL = frozenset(
@@ -70,7 +67,7 @@ def _refusal(st: Station, request: Payload) -> tuple[str, str] | None:
     except LocationError as error:
         return "InvalidURL", str(error)
     oldest, latest = _bounds(wanted)
-    now = st.now + st.state.clock_offset
+    now = st.clock
     if (oldest or 0) > now or (latest is not None and latest < (oldest or 0)):
         return "NotFound", "there is nothing in that time"
     if request["logType"] == "SecurityLog" and not a_security.security_log(st, oldest, latest):
@@ -87,13 +84,14 @@ def _upload(st: Station, request: Payload) -> LogUpload:
     kind, wanted = request["logType"], request["log"]
     oldest, latest = _bounds(wanted)
     moment = re.sub(r"[-:]|\.\d+", "", st.timestamp())
+    retries, interval = retries_of(request)
     return LogUpload(
         request_id=request["requestId"],
         type=kind,
         url=wanted["remoteLocation"],
         name=f"{_UNSAFE.sub('_', st.id)}-{kind}-{moment}.jsonl",
-        retries=min(max(request.get("retries", _RETRIES), 0), _MOST_RETRIES),
-        interval=min(max(request.get("retryInterval", _INTERVAL), 1), _LONGEST_INTERVAL),
+        retries=retries,
+        interval=interval,
         oldest=oldest,
         latest=latest,
     )
@@ -147,7 +145,7 @@ def _try(st: Station) -> None:
     if not st.state.network:
         _failed(st, upload, "UploadFailure", "there is no network")
         return
-    roots = "".join(it.pem for it in certificates.installed(st, certificates.CSMS_ROOT))
+    roots = certificates.csms_roots(st)
     content = _lines(_entries(st, upload))
     st.work("upload", _JOB, url=upload.url, name=upload.name, roots=roots, content=content)
 

@@ -8,7 +8,6 @@ from ocppd.core import display, on, outbox
 from ocppd.core.errors import CallError
 from ocppd.core.state import Display, DisplayMessage, Text
 from ocppd.core.times import format_time, parse_time
-from ocppd.core.tokens import clock
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -57,7 +56,7 @@ def _refusal(st: Station, info: Payload) -> Payload | None:
     if info["message"]["format"] not in st.get(display.FORMATS):  # O01.FR.03, O02.FR.05
         return {"status": "NotSupportedMessageFormat"}
     transaction = info.get("transactionId")
-    if transaction is not None and display.place_of(st, transaction) is None:  # O02.FR.01
+    if transaction is not None and st.evse_of(transaction) is None:  # O02.FR.01
         return {"status": "UnknownTransaction"}
     where = info.get("display")
     if where is not None and not _is_display(st, where):  # O01.FR.22
@@ -78,7 +77,7 @@ def _is_possible(st: Station, info: Payload) -> bool:
     start, end = (parse_time(info[key]) if key in info else None for key in ("startDateTime", "endDateTime"))
     if (start is None and "startDateTime" in info) or (end is None and "endDateTime" in info):
         return False
-    in_time = end is None or end > max(start or 0.0, clock(st))
+    in_time = end is None or end > max(start or 0.0, st.clock)
     return in_time and 0 <= info["id"] <= _GREATEST_ID
 
 
@@ -192,7 +191,7 @@ def look_again(st: Station, _event: Event) -> None:
 
 def _is_at_home(st: Station, message: DisplayMessage) -> bool:
     """Whether transaction and display still are what they were when the message was set."""
-    runs = message.transaction_id is None or display.place_of(st, message.transaction_id) is not None
+    runs = message.transaction_id is None or st.evse_of(message.transaction_id) is not None
     return runs and (message.display is None or display.has_display(st, message.display))
 
 

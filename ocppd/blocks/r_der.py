@@ -18,7 +18,6 @@ from ocppd.core.errors import CallError
 from ocppd.core.state import DerControl
 from ocppd.core.station import LATER, Later
 from ocppd.core.times import format_time, parse_time
-from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean, members
 
 if TYPE_CHECKING:
@@ -141,7 +140,7 @@ def _is_usable(control: DerControl) -> bool:
 
 def _look(st: Station) -> None:
     """Tell what has started, or has ended and is forgotten; and look again when that is next."""
-    now = clock(st)
+    now = st.clock
     for it in st.state.der_controls:
         if it.start is not None and not it.superseded and not it.started and it.start <= now < _end(it):
             it.started = True
@@ -159,7 +158,7 @@ def _look(st: Station) -> None:
 
 
 def _tell(st: Station, control: DerControl) -> None:
-    payload = {"controlId": control.id, "started": control.started, "timestamp": format_time(clock(st))}
+    payload = {"controlId": control.id, "started": control.started, "timestamp": format_time(st.clock)}
     st.send("NotifyDERStartStop", payload, keep=True)
 
 

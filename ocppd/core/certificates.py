@@ -34,6 +34,11 @@ def installed(st: Station, *uses: str) -> list[Certificate]:
     return [it for it in found if not uses or it.use in uses]
 
 
+def csms_roots(st: Station) -> str:
+    """The CSMS's roots, in PEM: the servers that files come from and go to are believed by them, too."""
+    return "".join(it.pem for it in installed(st, CSMS_ROOT))
+
+
 def _delivered(st: Station) -> list[Certificate]:
     tls = st.description.csms.tls
     if tls.roots is None and tls.chain is None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ocppd.core import tariffs
 from ocppd.core.state import Account
 from ocppd.core.times import parse_time
-from ocppd.core.tokens import clock, is_same
+from ocppd.core.tokens import is_same
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -53,7 +53,7 @@ def _of_the_evse(st: Station, evse: int, account: Account | None) -> Payload | N
     """The default tariff; a transaction that has one keeps it, whatever is set in the meantime."""
     if account is not None:
         return account.tariff
-    now = clock(st)
+    now = st.clock
     found = [it.tariff for it in st.state.tariffs if it.evse == evse and valid_from(it.tariff) <= now]
     return max(found, key=valid_from, default=None)
 

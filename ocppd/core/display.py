@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, get_args
 
 from ocppd.core.state import Display, DisplayMessage, Priority, Text
 from ocppd.core.status import evse_status, station_status
-from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean, integer, members, string
 
 if TYPE_CHECKING:
@@ -106,7 +105,7 @@ def _cycle(st: Station, display: Display | None, lines: list[Line]) -> list[Line
 
 def next_change(st: Station) -> float | None:
     """When the next message comes or goes, in epoch seconds."""
-    now = clock(st)
+    now = st.clock
     moments = [at for it in st.state.display_messages for at in (it.start, it.end) if at is not None]
     coming = min((at for at in moments if at > now), default=None)
     return None if coming is None else coming - st.state.clock_offset
@@ -114,13 +113,7 @@ def next_change(st: Station) -> float | None:
 
 def is_over(st: Station, message: DisplayMessage) -> bool:
     """Whether its time has passed (O01.FR.07, O02.FR.07)."""
-    return message.end is not None and message.end <= clock(st)
-
-
-def place_of(st: Station, transaction_id: str) -> int | None:
-    """The EVSE at which that transaction runs."""
-    running = ((number, evse.transaction) for number, evse in st.evses() if evse.transaction)
-    return next((number for number, tx in running if tx.id == transaction_id), None)
+    return message.end is not None and message.end <= st.clock
 
 
 def has_display(st: Station, display: Display) -> bool:
@@ -134,11 +127,11 @@ def _messages(st: Station) -> Iterator[Line]:
     if not st.state.display_messages or not st.get(MESSAGES_ENABLED):
         return
     for message in st.state.display_messages:
-        if is_over(st, message) or (message.start is not None and message.start > clock(st)):
+        if is_over(st, message) or (message.start is not None and message.start > st.clock):
             continue
         evse = message.display.evse if message.display else 0
         if message.transaction_id is not None:
-            place = place_of(st, message.transaction_id)
+            place = st.evse_of(message.transaction_id)
             if place is None:
                 continue
             evse = place

@@ -30,7 +30,6 @@ from ocppd.core.profiles import (
 )
 from ocppd.core.sharing import Claim, shares
 from ocppd.core.state import Limit
-from ocppd.core.tokens import clock
 from ocppd.core.variables import boolean
 
 if TYPE_CHECKING:
@@ -219,7 +218,7 @@ def rate(st: Station, evse: int) -> float:
 
 def _limits(st: Station) -> dict[int, Limit]:
     """The limits that there are, by the numbers of their EVSEs; sets the timer for their next change."""
-    moment = clock(st) + _INSTANT
+    moment = st.clock + _INSTANT
     own = {number: _allowed(groups(st, number, moment), moment) for number, _ in st.evses()}
     whole = _whole(st, moment)
     until = min(it.until for it in (*own.values(), whole))

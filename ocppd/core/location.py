@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import unquote, urlsplit
 
 # FileTransferProtocols in lower case, with their ports.
 PORTS = {"ftp": 21, "ftps": 21, "http": 80, "https": 443, "sftp": 22}
 _MAX_PORT = 65_535
+# Where the CSMS says nothing of it; and the bounds of what it may say.
+_RETRIES, _INTERVAL = 3, 60
+_MOST_RETRIES, _LONGEST_INTERVAL = 100, 86_400
 _LONGEST_HOST = 253
 
 
@@ -37,6 +42,12 @@ class Location:
         """`host:port`, without the port where that is the scheme's own."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
+
+
+def retries_of(request: Mapping[str, Any]) -> tuple[int, int]:
+    """How often to try again what has failed, and after how many seconds, within bounds."""
+    retries, interval = request.get("retries", _RETRIES), request.get("retryInterval", _INTERVAL)
+    return min(max(retries, 0), _MOST_RETRIES), min(max(interval, 1), _LONGEST_INTERVAL)
 
 
 def read_location(url: str) -> Location:

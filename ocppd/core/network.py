@@ -125,7 +125,7 @@ def _has_valid(st: Station, use: str) -> bool:
         return False
     from ocppd.core import x509  # noqa: PLC0415 - several MB, and few stations raise their level
 
-    now = st.now + st.state.clock_offset
+    now = st.clock
     first = [certificate for it in found for certificate in x509.stored(it.pem)[:1]]
     return any(x509.start(it) <= now <= x509.expiry(it) for it in first)
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 from ocppd.core.state import ChargingProfile
 from ocppd.core.times import format_time
-from ocppd.core.tokens import clock
 
 if TYPE_CHECKING:
     from ocppd.core.schemas import Payload
@@ -87,7 +86,7 @@ def stamped(st: Station, item: ChargingProfile) -> ChargingProfile:
     """A Dynamic one counts from this moment, and its duration with it."""
     if not is_dynamic(item):
         return item
-    item.profile = {**item.profile, "dynUpdateTime": format_time(clock(st))}
+    item.profile = {**item.profile, "dynUpdateTime": format_time(st.clock)}
     return item
 
 

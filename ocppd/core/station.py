@@ -335,9 +335,19 @@ class Station:
         """The connector of that number at that EVSE, which must exist."""
         return self.state.evses[evse - 1].connectors[number - 1]
 
+    def evse_of(self, transaction_id: str) -> int | None:
+        """The EVSE at which that transaction runs."""
+        running = ((number, evse.transaction) for number, evse in self.evses() if evse.transaction)
+        return next((number for number, tx in running if tx.id == transaction_id), None)
+
+    @property
+    def clock(self) -> float:
+        """What the station's own clock shows, in epoch seconds: the CSMS means that."""
+        return self.now + self.state.clock_offset
+
     def timestamp(self) -> str:
         """The station's own clock, for what it tells the CSMS."""
-        return format_time(self.now + self.state.clock_offset)
+        return format_time(self.clock)
 
     # Verbs
 

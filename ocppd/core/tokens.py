@@ -118,8 +118,3 @@ def kept(text: str) -> Payload | None:
 def expiry(info: Payload) -> float | None:
     """Its cacheExpiryDateTime on the station's own clock, in epoch seconds."""
     return parse_time(info.get("cacheExpiryDateTime", ""))
-
-
-def clock(st: Station) -> float:
-    """What the station's own clock shows: the CSMS means that."""
-    return st.now + st.state.clock_offset
