@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import structlog
@@ -29,9 +30,10 @@ from ocppd.settings import Settings, SettingsError
 if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.state import State
+    from ocppd.edge.metrics import Figures
     from ocppd.edge.mqtt import Mqtt
     from ocppd.edge.publisher import Publisher
-    from ocppd.edge.workshop import Trade
+    from ocppd.edge.workshop import Report, Trade
     from ocppd.settings.transfers import TransferSettings
 
 log = structlog.get_logger()
@@ -41,6 +43,8 @@ _TICK = 0.05
 # The time that each part of a clean stop may take, and how long to wait for the broker at the start.
 _FAREWELL = 10.0
 _SURVEY = 3.0
+# How long Prometheus waits, by default.
+_SCRAPE = 10.0
 
 Load = Callable[[], Settings]
 
@@ -116,11 +120,19 @@ def trades(daemon: Daemon, publisher: Publisher | None = None) -> dict[str, Trad
     found: dict[str, Trade] = {
         "key": daemon.keys.trade,
         "upload": Uploads(rules).trade,
+        "scenario": partial(_run_scenario, daemon),
         "firmware": Firmware(rules, daemon.beside("firmware")).trade,
     }
     if publisher is not None:
         found["publish"] = publisher.trade
     return found
+
+
+async def _run_scenario(daemon: Daemon, station: str, data: Mapping[str, Any], report: Report) -> None:
+    """The trade "scenario"."""
+    from ocppd.scenario.trade import Scenarios  # noqa: PLC0415 - for those alone who run one
+
+    await Scenarios(daemon.fleet, daemon.clock, daemon.settings.scenarios).trade(station, data, report)
 
 
 def _publisher(daemon: Daemon) -> Publisher | None:
@@ -231,10 +243,10 @@ async def run(
 
 
 def _spare_the_collector() -> None:
-    """Leave the stations out of every garbage collection, and collect less often: they make no cycles."""
-    gc.collect()
-    gc.freeze()
+    """Leave what is there out of garbage collections, and collect less often: stations make no cycles."""
+    gc.freeze()  # without a collection first, which would cost a tenth of the start and free next to nothing
     gc.set_threshold(5_000, 20, 20)
+    gc.enable()
 
 
 def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
@@ -242,8 +254,15 @@ def _metrics(daemon: Daemon) -> AbstractContextManager[object]:
     if not address:
         return nullcontext()
     from ocppd.edge.metrics import serve_metrics  # noqa: PLC0415 - for those alone who want to see them
+    from ocppd.figures import figures  # noqa: PLC0415 - the same
 
-    return serve_metrics(address, daemon.health)
+    loop = asyncio.get_running_loop()
+
+    async def look() -> Figures:
+        return figures(daemon)
+
+    # Scrapes come in threads; the stations are the loop's.
+    return serve_metrics(address, lambda: asyncio.run_coroutine_threadsafe(look(), loop).result(_SCRAPE))
 
 
 def _on_signals(stop: asyncio.Event, hangup: asyncio.Event) -> None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from ocppd.clock import Clock
     from ocppd.core.description import StationDescription
     from ocppd.core.endpoint import Endpoint
+    from ocppd.core.shapes import DaemonInfo, Health
     from ocppd.core.station import Station
     from ocppd.edge.mqtt import Mqtt
     from ocppd.edge.store import Store
@@ -74,8 +75,9 @@ class Daemon:
         self.commands = Commands(Handlers.collect([daemon_commands]))
         self.beside = store.beside
         self.keys = KeyStore(store.beside("keys"))
+        self._file_of = self.keys.file_of  # one for all links
         self.loop_lag_s = 0.0
-        self._clock = clock
+        self.clock = clock
         self._store = store
         self._started = clock.time()
         self._links: dict[str, tuple[asyncio.Task[None], _Ear]] = {}
@@ -159,8 +161,9 @@ class Daemon:
     def reload(self, settings: Settings) -> None:
         """Follow a changed configuration: stations come, change and go, the others notice nothing.
 
-        What concerns the daemon itself (broker, log, state, clock) counts from the next start.
+        What concerns the daemon itself (broker, log, state, clock, transfers) counts from the next start.
         """
+        settings = self._as_far_as_it_counts(settings)
         wanted = {it.id: it for it in settings.station_descriptions()}
         for description in wanted.values():
             self.fleet.model(description.hardware)  # raises before anything is changed
@@ -175,6 +178,14 @@ class Daemon:
                 log.error("station.conflict", station=name, daemon=self._conflicts[name])
             elif present is None or present.description != description:
                 self._replace(description, present)
+
+    def _as_far_as_it_counts(self, settings: Settings) -> Settings:
+        """With the `transfers` of the start: stations must not promise what their daemon does not do yet."""
+        before, now = self.settings.transfers, settings.transfers
+        for key in type(now).model_fields:
+            if getattr(now, key) != getattr(before, key):
+                log.warning("daemon.not_reloaded", key=f"transfers.{key}", reason="it needs a restart")
+        return settings.model_copy(update={"transfers": before})
 
     def _replace(self, description: StationDescription, present: Station | None) -> None:
         state, old = self._orphans.pop(description.id, None) or State(), None
@@ -238,14 +249,14 @@ class Daemon:
         if self._group is None:
             raise RuntimeError("the daemon does not run")
         ear = _Ear(self.fleet)
-        file_of = self.keys.file_of(station.id)
-        link = Link(station.id, ear, self._clock, self._handshakes, random.random, file_of)
-        self._links[station.id] = self._group.create_task(_run(link, after), name=f"link[{station.id}]"), ear
+        link = Link(station.id, ear, self.clock, self._handshakes, random.random, self._file_of)
+        work = link.run() if after is None else _run(link, after)
+        self._links[station.id] = self._group.create_task(work, name=f"link[{station.id}]"), ear
         self.fleet.start(station, link, boots=boots)
 
     # What it says of itself
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> DaemonInfo:
         """`daemon/<id>/info` without `boot`."""
         return {
             "version": __version__,
@@ -254,14 +265,14 @@ class Daemon:
             "started": format_time(self._started),
         }
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> Health:
         """`daemon/<id>/health`."""
         stations = list(self.fleet.stations.values())
         up = sum(it.state.csms.connected for it in stations)
         queued = sum(len(it.state.outbox.queue) for it in stations)
         mqtt = self.mqtt
         return {
-            "uptime_s": round(self._clock.time() - self._started),
+            "uptime_s": round(self.clock.time() - self._started),
             "rss_mb": round(psutil.Process().memory_info().rss / 2**20, 1),
             "csms": {"up": up, "down": len(stations) - up, "queued": queued},
             "mqtt": {"queued": mqtt.queued if mqtt else 0, "dropped": mqtt.dropped if mqtt else 0},
@@ -269,8 +280,7 @@ class Daemon:
         }
 
 
-async def _run(link: Link, after: asyncio.Task[None] | None) -> None:
+async def _run(link: Link, after: asyncio.Task[None]) -> None:
     """One identity has one connection at a time (Part 4, 5.1)."""
-    if after is not None:
-        await asyncio.wait([after])
+    await asyncio.wait([after])
     await link.run()

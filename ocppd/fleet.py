@@ -7,6 +7,7 @@ saved, then frames, events and answers go out, so that nothing was said that a r
 from __future__ import annotations
 
 import heapq
+import logging
 import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
@@ -132,7 +133,7 @@ class Fleet:
     `save` gets the states that changed, by identity, and returns when they are safe. `schedule` runs `flush`
     soon; where it runs it at once, as tests do, every input is complete when its method returns. The frames
     of the stations in `traced` are shown as they are. A `tracer` gets those of all: station, `tx` or
-    `rx`, frame.
+    `rx`, frame. `onlookers` are shown everything, and all frames, beside the mirror.
     """
 
     def __init__(
@@ -146,7 +147,9 @@ class Fleet:
         self.commands = Commands(handlers)
         self.stations: dict[str, Station] = {}
         self.traced: set[str] = set()
+        self.frames = {"sent": 0, "received": 0}
         self.tracer: Callable[[str, str, str], None] | None = None
+        self.onlookers: list[Mirror] = []
         self.workshop: Workshop = NoWorkshop()
         self._clock = clock
         self._handlers = handlers
@@ -169,11 +172,12 @@ class Fleet:
         Raises:
             ValueError: one of its presets or monitors is wrong.
         """
-        if hardware not in self._models:
+        model = self._models.get(hardware)
+        if model is None:
             model = variables.Model.build(hardware, self._handlers.variables.values())
             monitors.factory(hardware, model)
             self._models[hardware] = model
-        return self._models[hardware]
+        return model
 
     def add(self, description: StationDescription, state: State, seed: int) -> Station:
         """A station as `state` left it, fitted to what it is made of now. It does nothing before `start`."""
@@ -219,10 +223,13 @@ class Fleet:
     def received(self, station: str, text: str) -> None:
         """A frame has come."""
         it = self.stations[station]
+        self.frames["received"] += 1
         if station in self.traced:
             self._mirror.traced(station, "rx", text)
         if self.tracer is not None:
             self.tracer(station, "rx", text)
+        for onlooker in self.onlookers:
+            onlooker.traced(station, "rx", text)
         self._feed(it, lambda it: it.receive(self._clock.time(), text))
 
     def disconnected(
@@ -283,7 +290,8 @@ class Fleet:
                 continue  # an earlier one has taken its place
             del self._due[name]
             station = self.stations[name]
-            if station.next_due is not None and station.next_due <= now:
+            next_due = station.next_due
+            if next_due is not None and next_due <= now:
                 self._feed(station, lambda it: it.wake(now))
             else:
                 self._watch(station)
@@ -353,18 +361,35 @@ class Fleet:
                 _note(station, event, log)
                 self._mirror.happened(station, event)
         self._mirror.changed(station)
+        for onlooker in self.onlookers:
+            _show(onlooker, station, out)
 
     def _send(self, station: Station, link: Link, out: Outputs, log: Any) -> None:
+        debugs = log.is_enabled_for(logging.DEBUG)
+        self.frames["sent"] += len(out.frames)
         for frame in out.frames:
-            log.debug("ocpp.sent", station=station.id, frame=_headline(frame))
+            if debugs:
+                log.debug("ocpp.sent", station=station.id, frame=_headline(frame))
             if station.id in self.traced:
                 self._mirror.traced(station.id, "tx", frame)
             if self.tracer is not None:
                 self.tracer(station.id, "tx", frame)
+            for onlooker in self.onlookers:
+                onlooker.traced(station.id, "tx", frame)
             link.send(frame)
         for order in out.orders:
             _obey(link, order)
         link.want(station.wants_link)
+
+
+def _show(onlooker: Mirror, station: Station, out: Outputs) -> None:
+    """What an input led to, but for the frames, which were shown as they left."""
+    for answer in out.answers:
+        onlooker.answered(answer)
+    for event in out.events:
+        if event.is_public:
+            onlooker.happened(station, event)
+    onlooker.changed(station)
 
 
 def _headline(frame: str) -> list[str]:
@@ -388,8 +413,11 @@ def _obey(link: Link, order: Order) -> None:
 
 
 def _note(station: Station, event: Event, log: Any) -> None:
-    write = log.info if event.name in _NOTED else log.debug
+    level = logging.INFO if event.name in _NOTED else logging.DEBUG
+    if not log.is_enabled_for(level):
+        return
     place = {
         name: number for name, number in (("evse", event.evse), ("connector", event.connector)) if number
     }
-    write(f"station.{event.name}", station=station.id, cause=event.cause, **place, **event.data)
+    name = f"station.{event.name}"
+    log.log(level, name, station=station.id, cause=event.cause, **place, **event.data)

@@ -163,6 +163,6 @@ async def test_the_keys_of_a_station_go_with_it(tmp_path: Path) -> None:
         files = {}
         for station in ("CP001", "CP002"):
             name, _ = house.daemon.keys.make(station, subject)
-            files[station] = house.daemon.keys.file_of(station)(name)
+            files[station] = house.daemon.keys.file_of(station, name)
         house.run("remove-station", "CP001")
         assert [file.exists() for file in files.values()] == [False, True]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -19,8 +18,7 @@ _DEEPEST = 64
 _BEYOND = 2.0**63
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A request: `payload` is what stood there, still unchecked."""
 
     id: str
@@ -28,26 +26,23 @@ class Call:
     payload: Any
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(NamedTuple):
     """The answer to the call of that id."""
 
     id: str
     payload: Any
 
 
-@dataclass(frozen=True, slots=True)
-class CallFailure:
+class CallFailure(NamedTuple):
     """The CALLERROR for the call of that id."""
 
     id: str
     code: str
     description: str
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class ResultFailure:
+class ResultFailure(NamedTuple):
     """The CALLRESULTERROR for the response of that id: the other side cannot use it."""
 
     id: str
@@ -55,8 +50,7 @@ class ResultFailure:
     description: str
 
 
-@dataclass(frozen=True, slots=True)
-class Send:
+class Send(NamedTuple):
     """What is said without waiting for an answer: `payload` is what stood there, still unchecked."""
 
     id: str
@@ -85,13 +79,13 @@ def decode(text: str, version: Version = OCPP_201) -> Message:
     if not isinstance(message_id, str) or not 0 < len(message_id) <= _LONGEST_ID:
         raise FrameError("RpcFrameworkError", "the message id is a string of 1 to 36 characters")
     try:
-        return _message(_plain(frame, message_id), message_id, version)
+        return _message([_plain(part, message_id) for part in frame], message_id, version)
     except FrameError as error:
         error.message_type = frame[0]
         raise
 
 
-def _plain(value: Any, message_id: str, depth: int = 0) -> Any:
+def _plain(value: Any, message_id: str, depth: int = 1) -> Any:
     """`value` with `300.0` as 300: JSON Schema calls that an integer, Python does not."""
     if isinstance(value, str):
         return value

@@ -10,8 +10,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -81,11 +80,8 @@ class KeyStore:
         """Delete all keys of a station that is no more."""
         shutil.rmtree(self._folder_of(station), ignore_errors=True)
 
-    def file_of(self, station: str) -> Callable[[str], Path]:
-        """What tells the path of a key of that station by its name, or by its path where it has one."""
-        return partial(self._file_of, station)
-
-    def _file_of(self, station: str, key: str) -> Path:
+    def file_of(self, station: str, key: str) -> Path:
+        """The path of a key of that station by its name, or by its path where it has one."""
         return self._folder_of(station) / f"{key}.pem" if _NAME.fullmatch(key) else Path(key)
 
     def _folder_of(self, station: str) -> Path:

@@ -8,10 +8,10 @@ import logging
 import re
 import socket
 import struct
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
-import structlog
 import websockets.exceptions as ws_errors
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
 from websockets.asyncio.client import connect
@@ -26,6 +26,7 @@ from ocppd.edge.chaos import Turbulence
 from ocppd.edge.reasons import MAX_SIZE, LinkError, kind_of, reason_of
 from ocppd.edge.tls import tls_context
 from ocppd.edge.websocket import CLOSE_TIMEOUT, Connection, WildcardConnection
+from ocppd.log import lines
 
 if TYPE_CHECKING:
     import ssl
@@ -37,7 +38,6 @@ if TYPE_CHECKING:
     from ocppd.edge.tls import FileOf
 
 T = TypeVar("T")
-log = structlog.get_logger()
 
 MAX_BACKLOG = 2**22  # bytes that may wait for a CSMS that does not read
 
@@ -106,7 +106,7 @@ class Link:
 
     All methods but `run` are plain calls on the loop's thread; they never wait. `handshakes` bounds how
     many links connect at a time. `random` gives a number in 0..1 for each back-off, which `clock` times;
-    the timeouts of the network are in real time. `file_of` tells the path of a key by its name.
+    the timeouts of the network are in real time. `file_of` tells the path of a key by station and name.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Link:
         clock: Clock,
         handshakes: asyncio.Semaphore,
         random: Callable[[], float],
-        file_of: FileOf = Path,
+        file_of: Callable[[str, str], Path] = lambda _station, key: Path(key),
     ) -> None:
         self._station = station
         self._listener = listener
@@ -128,7 +128,8 @@ class Link:
         self._wanted = False
         self._frozen = False
         self._rough: tuple[Turbulence, Turbulence] | None = None  # outwards, and inwards
-        self._ready = asyncio.Event()  # wanted and not frozen
+        self._awaited: asyncio.Event | None = None  # while it is not ready: that it is again
+        self._stopping = False
         self._held: socket.socket | None = None  # what is frozen
         self._ws: Connection | None = None  # None as soon as the connection is given up
         self._bye: _Bye | None = None  # the station ended what was under way; until the next attempt
@@ -252,8 +253,9 @@ class Link:
         lost, self._lost = self._lost, None
         if lost is not None:
             raise lost
-        while not self._ready.is_set():
-            await self._ready.wait()
+        while not self._is_ready:
+            self._awaited = asyncio.Event()  # weighs too much to be kept by all that are connected
+            await self._awaited.wait()
         self._bye = None
         self._attempt += 1
         return await self._interruptible(self._connect())
@@ -274,7 +276,7 @@ class Link:
             try:
                 ws = await connect(
                     endpoint.url,
-                    ssl=_tls_of(endpoint, self._file_of),
+                    ssl=_tls_of(endpoint, partial(self._file_of, self._station)),
                     subprotocols=[Subprotocol(protocol) for protocol in endpoint.protocols],
                     additional_headers=_headers_of(endpoint),
                     user_agent_header=f"ocppd/{__version__}",
@@ -294,7 +296,7 @@ class Link:
         return cast("Connection", ws)
 
     async def _serve(self, ws: Connection) -> None:
-        log.info("csms.connected", station=self._station, url=self._url(), attempt=self._attempt)
+        lines().info("csms.connected", station=self._station, url=self._url(), attempt=self._attempt)
         self._ws = ws
         self._attempt = self._waits = 0
         try:
@@ -302,7 +304,7 @@ class Link:
             while self._bye is None:
                 await self._interruptible(self._read(ws))
         except asyncio.CancelledError:
-            self._ready.clear()
+            self._stopping = True
             self._bye = _Bye("the daemon stops", CloseCode.GOING_AWAY)
             raise
         finally:
@@ -331,7 +333,7 @@ class Link:
         raise LinkError("the CSMS sent a binary frame")
 
     async def _say(self, ws: Connection, bye: _Bye) -> None:
-        self._tell(logging.INFO, bye.reason, 0.0 if self._ready.is_set() else None)
+        self._tell(logging.INFO, bye.reason, 0.0 if self._is_ready else None)
         if bye.code is not None:
             await ws.close(bye.code, bye.text)
 
@@ -344,7 +346,7 @@ class Link:
         event = "csms.connect_failed" if self._attempt else "csms.disconnected"
         fields = {"station": self._station, "url": self._url(), "attempt": self._attempt}
         seconds = None if retry_in is None else round(retry_in, 1)
-        log.log(level, event, reason=reason, retry_in_s=seconds, **fields)
+        lines().log(level, event, reason=reason, retry_in_s=seconds, **fields)
         self._listener.disconnected(self._station, reason, self._attempt, retry_in, kind)
 
     def _url(self) -> str:
@@ -386,11 +388,15 @@ class Link:
         ws.transport.abort()
         self._ws = None
 
+    @property
+    def _is_ready(self) -> bool:
+        """Whether there should be a connection, or an attempt at one."""
+        return self._wanted and not self._frozen and not self._stopping
+
     def _settle(self) -> None:
-        if self._wanted and not self._frozen:
-            self._ready.set()
-        else:
-            self._ready.clear()
+        if self._is_ready and self._awaited is not None:
+            self._awaited.set()
+            self._awaited = None
 
     def _release(self) -> None:
         if self._held is not None:

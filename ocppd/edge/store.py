@@ -2,7 +2,7 @@
 
 A path with a suffix, or to an existing file, holds all stations; a directory holds a file for each, named
 as its identity, percent-encoded. Both have the same form, `{"version": 1, "stations": {identity: state}}`,
-which a person may read and edit.
+which a person may read and edit. What is as it is by default is left out.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import MISSING, Field, fields
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -191,8 +193,30 @@ class Store:
 
 
 def _dump(state: State) -> bytes:
+    dump = orjson.dumps(state, _unusual, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
     # A copy: orjson hands out its work space, several times as big, which a fleet would keep per station.
-    return bytes(memoryview(orjson.dumps(state, option=orjson.OPT_NON_STR_KEYS)))
+    return bytes(memoryview(dump))
+
+
+def _unusual(part: Any) -> dict[str, Any]:
+    """The fields of a dataclass that are not as they are by default: of an idle station a third."""
+    names, values_of, defaults = _fields(part.__class__)
+    values = zip(names, values_of(part), defaults, strict=True)
+    return {name: value for name, value, default in values if value is not default and value != default}
+
+
+@cache
+def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Iterable[Any]], tuple[Any, ...]]:
+    """The names of the fields, what gives their values, and their defaults."""
+    names = tuple(field.name for field in fields(kind))
+    values_of = attrgetter(*names) if len(names) > 1 else lambda part: (getattr(part, names[0]),)
+    return names, values_of, tuple(map(_default, fields(kind)))
+
+
+def _default(field: Field[Any]) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return field.default  # MISSING where it has none, which equals nothing
 
 
 def _for_people(content: bytes) -> bytes:

@@ -48,9 +48,10 @@ class Connection(ClientConnection):
             raise
         if self.subprotocol is None:
             raise ws_errors.NegotiationError("no subprotocol chosen")
-        for said in (self.request, self.response):
-            if said is not None:
-                said.headers.clear()  # nobody asks for them any more, and thousands of links would keep them
+        # Nobody asks for them any more, and thousands of links would keep them.
+        self.request = None
+        if self.response is not None:  # that there is one tells the library that it is connected
+            self.response.headers.clear()
 
     def data_received(self, data: bytes) -> None:
         """Bound the time in which the CSMS has to end TCP after a close frame; the library does not."""

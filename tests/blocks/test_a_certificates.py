@@ -411,7 +411,7 @@ def test_TC_A_11_A00_FR_507_A02_FR_06_A02_FR_08_a_valid_certificate_is_put_to_us
     assert [it.kind for it in bench.orders] == ["close"]  # and the link connects again
     trust = bench.endpoint().trust
     assert (trust.chain, trust.key) == (chain, key)
-    private: Any = load_pem_private_key(keys.file_of("CP001")(key).read_bytes(), None)
+    private: Any = load_pem_private_key(keys.file_of("CP001", key).read_bytes(), None)
     assert x509.key_of(x509.read(chain, 2)[0]) == x509.key_of(
         library.load_pem_x509_csr(request["csr"].encode())
     )

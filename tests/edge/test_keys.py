@@ -43,7 +43,7 @@ async def test_A02_FR_02_A02_FR_03_a_new_key_comes_with_a_csr_for_it(store: KeyS
     said = await work(store, "CP001", make=SUBJECT | {"country": "DE"})
     assert set(said) == {"name", "csr"}
     csr = x509.load_pem_x509_csr(said["csr"].encode())
-    key: Any = load_pem_private_key(store.file_of("CP001")(said["name"]).read_bytes(), None)
+    key: Any = load_pem_private_key(store.file_of("CP001", said["name"]).read_bytes(), None)
     assert csr.is_signature_valid
     assert csr.public_key() == key.public_key()
     assert isinstance(key.curve, ec.SECP256R1)
@@ -61,7 +61,7 @@ async def test_A02_FR_05_A03_FR_05_nobody_else_may_read_a_key_and_no_report_has_
         said = await work(store, "CP001", make=SUBJECT)
     finally:
         os.umask(before)
-    file = store.file_of("CP001")(said["name"])
+    file = store.file_of("CP001", said["name"])
     folders = [file.parent, file.parent.parent]
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [stat.S_IMODE(it.stat().st_mode) for it in folders] == [0o700, 0o700]
@@ -98,14 +98,14 @@ async def test_what_is_ordered_later_does_not_overtake(store: KeyStore, tmp_path
 @pytest.mark.parametrize("identity", ["..", ".", "a/b", "Zähler+1"])
 async def test_an_identity_names_no_other_folder(store: KeyStore, tmp_path: Path, identity: str) -> None:
     key = (await work(store, identity, make=SUBJECT))["name"]
-    file = store.file_of(identity)(key)
+    file = store.file_of(identity, key)
     assert file.parent.parent == tmp_path / "state.json.keys"
     assert file.exists()
 
 
 def test_a_path_of_the_configuration_stays_what_it_is(store: KeyStore) -> None:
-    assert store.file_of("CP001")("/etc/ocppd/station.key") == Path("/etc/ocppd/station.key")
-    assert store.file_of("CP001")("../key-" + "0" * 32) == Path("../key-" + "0" * 32)
+    assert store.file_of("CP001", "/etc/ocppd/station.key") == Path("/etc/ocppd/station.key")
+    assert store.file_of("CP001", "../key-" + "0" * 32) == Path("../key-" + "0" * 32)
 
 
 async def test_a_subject_that_fits_no_certificate_and_a_full_disk_are_reported(

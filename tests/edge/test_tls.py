@@ -436,7 +436,7 @@ async def test_a_key_of_the_store_is_found_by_its_name(pki: Pki) -> None:
     named = replace(trust, key="CP001-1")
     async with (
         csms(ssl=pki.mutual()) as server,
-        linking(to(server.port, named), file_of=files.__getitem__) as bench,
+        linking(to(server.port, named), file_of=lambda _, key: files[key]) as bench,
     ):
         assert await bench.hears() == CONNECTED
 

@@ -113,6 +113,7 @@ def _transaction_event(kind: str, number: int) -> Json:
     values = [
         ("Energy.Active.Import.Register", "Wh", 1000.0 + number, {}),
         ("Power.Active.Import", "W", 7360.0, {}),
+        ("Power.Active.Import", "W", 7360.0, {"phase": "L1"}),
         ("SoC", "Percent", 20.5, {"location": "EV"}),
         ("Voltage", "V", 230.0, {"phase": "L1-N"}),
     ]
@@ -154,6 +155,8 @@ async def boot(station: Station, url: str, tls: ssl.SSLContext | None = None) ->
     about = {"vendorName": "ocppd", "model": "sim", "serialNumber": station.name, "firmwareVersion": "1.0.0"}
     accepted = await station.call("BootNotification", {"reason": "PowerUp", "chargingStation": about})
     place = {"connectorStatus": "Available", "evseId": 1, "connectorId": 1}
+    started = {"type": "StartupOfTheDevice", "timestamp": _now()}
+    await station.call("SecurityEventNotification", started)
     await station.call("StatusNotification", {"timestamp": _now(), **place})
     return float(accepted["interval"])
 
