@@ -18,6 +18,7 @@ from ocppd.blocks.e_points import conditions
 from ocppd.core import views
 from ocppd.core.description import Car, Connector, Evse, Hardware
 from ocppd.core.errors import CallError
+from ocppd.core.schemas import OCPP_21, OCPP_201, Version
 from ocppd.core.times import format_time
 from tests.bench import Json, bugs_raise, with_presets
 from tests.watched import Place, Watched, same_energy
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.timeout(240)  # it takes a tenth of that where nothing 
 HARDWARE = with_presets(
     Hardware(
         evses=(Evse(), Evse(phases=1, max_w=7360, connectors=(Connector("cType2"), Connector("sType2")))),
-        ev=Car(capacity_wh=5000, ready_delay_s=3),
+        ev=Car(capacity_wh=5000, ready_delay_s=3, min_soc=2),
     ),
     SampledDataCtrlr__TxUpdatedInterval="60",
 )
@@ -86,6 +87,36 @@ def profile(limit_a: float) -> Json:
     }
 
 
+BOTH_WAYS = ["AC_three_phase", "AC_BPT"]
+# Periods of the modes of 2.1, each for all time.
+MODES: dict[str, Json] = {
+    "ChargingOnly": {"limit": 9000},
+    "Idle": {},
+    "CentralSetpoint": {"setpoint": -2000, "dischargeLimit": -3000},
+    "ExternalSetpoint": {"limit": 6000},
+    "CentralFrequency": {
+        "v2xBaseline": 1000,
+        "v2xSignalWattCurve": [{"signal": -10, "power": -5000}, {"signal": 10, "power": 5000}],
+    },
+    "LocalFrequency": {
+        "v2xFreqWattCurve": [{"frequency": 49.9, "power": -3500}, {"frequency": 50, "power": 2000}]
+    },
+}
+
+
+def directing(evse: int, name: str) -> Json:
+    """A TxDefaultProfile of that EVSE in that operation mode."""
+    period = {"startPeriod": 0, "operationMode": name} | MODES[name]
+    schedule = {"id": 1, "chargingRateUnit": "W", "chargingSchedulePeriod": [period]}
+    return {
+        "id": 100 + evse,
+        "stackLevel": 0,
+        "chargingProfilePurpose": "TxDefaultProfile",
+        "chargingProfileKind": "Relative",
+        "chargingSchedule": [schedule],
+    }
+
+
 class Everything(RuleBasedStateMachine):
     """One station with two EVSEs, the second with two connectors, and whoever has to do with it."""
 
@@ -94,14 +125,15 @@ class Everything(RuleBasedStateMachine):
         self._stack = ExitStack()
         self._stack.enter_context(bugs_raise())
         self.bench: Watched
-        self.energy: list[tuple[float, float]] = [(0.0, 0.0)] * 2
+        self.energy: list[tuple[float, float, float]] = [(0.0, 0.0, 0.0)] * 2
         self.car_is_new = False
         self.next_id = 1
 
-    @initialize(restart=some.booleans())
-    def begin(self, restart: bool) -> None:
-        self.bench = Watched(HARDWARE, restart=restart)
-        self.bench.answers["Authorize"] = lambda it: {"idTokenInfo": INFOS[it["idToken"]["idToken"]]}
+    @initialize(restart=some.booleans(), protocol=some.sampled_from([OCPP_201, OCPP_21]))
+    def begin(self, restart: bool, protocol: Version) -> None:
+        self.bench = Watched(HARDWARE, restart=restart, protocol=protocol)
+        modes = {"allowedEnergyTransfer": BOTH_WAYS} if protocol == OCPP_21 else {}
+        self.bench.answers["Authorize"] = lambda it: {"idTokenInfo": INFOS[it["idToken"]["idToken"]], **modes}
 
     def teardown(self) -> None:
         self._stack.close()
@@ -118,9 +150,14 @@ class Everything(RuleBasedStateMachine):
 
     # Drivers
 
-    @rule(place=places, soc=some.sampled_from([5, 79, 99.9, 100]), phases=some.sampled_from([1, 3]))
-    def plug_in(self, place: Place, soc: float, phases: int) -> None:
-        car = {"soc": soc, "phases": phases}
+    @rule(
+        place=places,
+        soc=some.sampled_from([5, 79, 99.9, 100]),
+        phases=some.sampled_from([1, 3]),
+        back_w=some.sampled_from([None, 4000]),
+    )
+    def plug_in(self, place: Place, soc: float, phases: int, back_w: float | None) -> None:
+        car = {"soc": soc, "phases": phases} | ({} if back_w is None else {"max_discharge_w": back_w})
         self.bench.do("plug-in", evse=place[0], connector=place[1], ev=car)
         self.car_is_new = True
 
@@ -152,7 +189,7 @@ class Everything(RuleBasedStateMachine):
     @rule(place=places, token=some.sampled_from(TOKENS[:3]))
     def arrive(self, place: Place, token: str) -> None:
         """What most drivers do."""
-        self.plug_in(place, 5, 3)
+        self.plug_in(place, 5, 3, 4000)
         self.authorize(place[0], token)
 
     # What breaks
@@ -296,6 +333,44 @@ class Everything(RuleBasedStateMachine):
             assert tx is not None
             assert self.bench.state.evses[evse - 1].authorization is None
 
+    # Both ways, where the CSMS speaks 2.1
+
+    @precondition(lambda self: self.bench.hears and self.bench.station.version == OCPP_21)
+    @rule(evse=evses, name=some.sampled_from([*MODES]))
+    def direct(self, evse: int, name: str) -> None:
+        response = self.csms("SetChargingProfile", evseId=evse, chargingProfile=directing(evse, name))
+        assert response == {"status": "Accepted"}
+
+    @precondition(lambda self: self.bench.hears and self.bench.station.version == OCPP_21)
+    @rule(place=places, token=some.sampled_from(TOKENS[:3]))
+    def give(self, place: Place, token: str) -> None:
+        """What a driver does whose car is to feed back."""
+        self.arrive(place, token)
+        self.direct(place[0], "CentralSetpoint")
+
+    @precondition(lambda self: self.bench.hears and self.bench.station.version == OCPP_21)
+    @rule(evse=evses, modes=some.sampled_from([BOTH_WAYS, ["AC_three_phase"]]))
+    def allow(self, evse: int, modes: list[str]) -> None:
+        tx = self.bench.state.evses[evse - 1].transaction
+        response = self.csms(
+            "NotifyAllowedEnergyTransfer", transactionId=tx.id if tx else "none", allowedEnergyTransfer=modes
+        )
+        assert (response["status"] == "Accepted") is (tx is not None)
+
+    @precondition(lambda self: self.bench.hears and self.bench.station.version == OCPP_21)
+    @rule(value=some.sampled_from([-10, 0, 10]), late=some.sampled_from([0, 40]))
+    def signal(self, value: int, late: float) -> None:
+        moment = self.bench.clock.now + self.bench.state.clock_offset + late
+        self.csms("AFRRSignal", timestamp=format_time(moment), signal=value)
+
+    @rule(evse=evses, watts=some.sampled_from(["OFF", -3000, 5000]))
+    def want(self, evse: int, watts: float | str) -> None:
+        self.bench.do("setpoint", evse=evse, watts=watts)
+
+    @rule(hertz=some.sampled_from(["auto", 49.9]))
+    def disturb_the_grid(self, hertz: float | str) -> None:
+        self.bench.do("grid-frequency", hertz=hertz)
+
     @rule(place=places)
     def unlock(self, place: Place) -> None:
         response = self.csms("UnlockConnector", evseId=place[0], connectorId=place[1])
@@ -336,12 +411,17 @@ class Everything(RuleBasedStateMachine):
         bench = self.bench
         bench.station.look(bench.clock.now)
         for index, evse in enumerate(bench.state.evses):
-            meter, battery = self.energy[index]
+            meter, export, battery = self.energy[index]
             assert evse.meter.energy_wh >= meter, "the register has fallen"
+            assert evse.meter.export_wh >= export, "the register has fallen"
             gained = 0.0 if self.car_is_new else bench.gain_wh(evse) - battery
-            assert same_energy(evse.meter.energy_wh - meter, gained)
-            self.energy[index] = evse.meter.energy_wh, bench.gain_wh(evse)
+            assert same_energy(evse.meter.energy_wh - meter - (evse.meter.export_wh - export), gained)
+            self.energy[index] = evse.meter.energy_wh, evse.meter.export_wh, bench.gain_wh(evse)
         self.car_is_new = False
+
+    @invariant()
+    def nothing_flows_back_unasked(self) -> None:
+        self.bench.check_direction()
 
     @invariant()
     def statuses_are_known(self) -> None:

@@ -26,6 +26,7 @@ from ocppd.blocks import (
     d_local_list,
     e_cables,
     e_energy,
+    e_limits,
     e_points,
     e_power_cuts,
     e_refusals,
@@ -67,12 +68,14 @@ from ocppd.blocks import (
     n_monitoring_report,
     o_display_messages,
     p_data_transfer,
+    q_v2x,
     r_der,
     s_battery_swap,
     x_chaos,
     x_override,
+    x_scenario,
 )
-from ocppd.core import comm, display, limits, network
+from ocppd.core import comm, display, limits, network, v2x
 from ocppd.core.on import Handlers
 
 ALL = (
@@ -80,6 +83,7 @@ ALL = (
     network,
     display,
     limits,
+    v2x,
     b_hardware,
     b_device_model,
     link,
@@ -121,6 +125,7 @@ ALL = (
     e_starts,
     e_stops,
     e_refusals,
+    e_limits,
     e_power_cuts,
     k_profile_checks,
     k_smart_charging,
@@ -143,6 +148,8 @@ ALL = (
     p_data_transfer,
     x_chaos,
     x_override,
+    x_scenario,
+    q_v2x,
     r_der,
     s_battery_swap,
 )

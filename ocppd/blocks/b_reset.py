@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # How long a reboot takes, of the station or of an EVSE, and how long the last messages may take to get out.
 _REBOOT_SECONDS = 5
 _PATIENCE = 10
+# The type that comes with OCPP 2.1, of the station alone: transactions survive it.
+_RESUMES = "ImmediateAndResume"
 
 # Obeyed with ease: a reset of this station does not fail.
 RESET_RETRIES = integer("OCPPCommCtrlr", "ResetRetries", 1, mutability="ReadWrite", minimum=0)
@@ -36,7 +38,7 @@ def reset(st: Station, request: Payload) -> Payload:
         return _refusal(st, kind) or {"status": schedule_reset(st, kind, "RemoteReset")}
     if not 1 <= evse <= len(st.state.evses):
         return _rejected("UnknownEvse")
-    if not st.get(ALLOW_RESET, evse):  # B11.FR.09, B12.FR.09
+    if not st.get(ALLOW_RESET, evse) or kind == _RESUMES:  # B11.FR.09, B12.FR.09
         return _rejected("UnsupportedRequest")
     return _refusal(st, kind) or {"status": _schedule_evse(st, evse, kind)}
 
@@ -44,7 +46,7 @@ def reset(st: Station, request: Payload) -> Payload:
 def _refusal(st: Station, kind: str) -> Payload | None:
     """Firmware that is being written must not be interrupted (B11.FR.06, B12.FR.10)."""
     update = st.state.firmware_update
-    if kind == "Immediate" and update is not None and update.stage == "installing":
+    if kind != "OnIdle" and update is not None and update.stage == "installing":
         return _rejected("FwUpdateInProgress")
     return None
 
@@ -59,7 +61,7 @@ def reset_command(
     type: ResetType = "Immediate",  # noqa: A002 - the key of the MQTT API
     reason: BootReason = "LocalReset",
 ) -> Done:
-    """Reset the station as its own reset button does: `Immediate`, or `OnIdle`.
+    """Reset the station as its own reset button does: `Immediate`, `ImmediateAndResume`, or `OnIdle`.
 
     `reason` is what the station will say when it boots.
     """
@@ -116,10 +118,10 @@ def reset_when_idle(st: Station, _events: Sequence[Event]) -> None:
 
 
 def _begin(st: Station, reset: Reset) -> None:
-    """Transactions end now (B12.FR.04); the station goes down a little later."""
+    """Transactions end now (B12.FR.04), or go on afterwards; the station goes down a little later."""
     reset.deadline = st.now + _PATIENCE
     st.state.reset = reset
-    st.emit("reset", reason=reset.reason)
+    st.emit("reset", reason=reset.reason, resumes=reset.type == _RESUMES)
     st.after(1, "reboot")
 
 

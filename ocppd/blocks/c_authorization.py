@@ -309,6 +309,9 @@ def answered(st: Station, call: QueuedCall, response: Payload) -> None:
         if (why := c_contract.refusal(response)) is not None:
             raise CommandError("csms_rejected", why, {"status": info["status"]})  # noqa: TRY301 - as the others
         outcome = _act(st, wish, info)
+        if "allowedEnergyTransfer" in response:  # Q01
+            modes = response["allowedEnergyTransfer"]
+            st.emit("energy_transfer_allowed", wish.evse, token=wish.token, modes=modes)
     except CommandError as refusal:
         outcome = refusal
     st.emit("id_token_info", wish.evse, token=wish.token, info=info)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ocppd.blocks import j_meter_values as meter
 from ocppd.blocks.e_points import START_POINT, charging_state, conditions
 from ocppd.blocks.e_transactions import progress
-from ocppd.core import limits, on, session
+from ocppd.core import limits, on, session, tx_limits
 from ocppd.core.errors import CommandError
 from ocppd.core.station import UNCHANGED, Done
 from ocppd.core.variables import integer
@@ -27,7 +27,7 @@ def follow(st: Station, evse: int) -> None:
     """Offer energy or withdraw it, tell where the charging state has changed, and look again when it will."""
     limits.renew(st)
     place, description = st.evse(evse), st.description.hardware.evses[evse - 1]
-    _ration(st, place)
+    reached = _ration(st, place)
     car, offering = place.car, session.is_offering(description, st.state, place)
     if offering:
         _take_signed_reading(st, evse)
@@ -36,16 +36,29 @@ def follow(st: Station, evse: int) -> None:
     state = charging_state(st, evse)
     told = place.transaction.charging_state if place.transaction is not None else None
     flowing = "EnergyTransfer" in place.points
-    if state != told or flowing != (state == "Charging"):
+    if reached is not None:
+        progress(st, evse, reached)
+    elif state != told or flowing != (state == "Charging"):
         _progress_energy(st, evse, told, state)
     _arm_charge(st, evse)
+    _arm_limit(st, evse)
 
 
-def _ration(st: Station, place: Evse) -> None:
-    """A token that the CSMS has refused gets MaxEnergyOnInvalidId and no more (E05.FR.02, E05.FR.03)."""
-    held = place.authorization
-    if held is not None and held.refused:
-        held.suspended = _left_wh(st, place) <= 0
+def _ration(st: Station, place: Evse) -> str | None:
+    """A token that the CSMS has refused gets MaxEnergyOnInvalidId and no more (E05.FR.02, E05.FR.03).
+
+    Nor does a transaction beyond its limits (E16): returns the trigger of one that is reached only now.
+    """
+    held, tx = place.authorization, place.transaction
+    limit = tx.limit if tx is not None else None
+    if held is None or not (held.refused or limit):
+        return None
+    reached = tx_limits.reached(place, st.now)
+    held.suspended = reached is not None or (held.refused and _left_wh(st, place) <= 0)
+    if limit is None or limit.reached == reached:
+        return None
+    limit.reached = reached
+    return reached
 
 
 def _left_wh(st: Station, place: Evse) -> float:
@@ -77,7 +90,7 @@ def _progress_energy(st: Station, evse: int, told: str | None, state: str) -> No
 
 
 def _arm_charge(st: Station, evse: int) -> None:
-    """Look again when the car becomes ready, its battery full, or a refused token's energy used up."""
+    """Look again when the car is ready, its battery full or empty, or a refused token's energy used up."""
     place, description = st.evse(evse), st.description.hardware.evses[evse - 1]
     st.cancel(f"charge:{evse}")
     car = place.car
@@ -89,9 +102,21 @@ def _arm_charge(st: Station, evse: int) -> None:
         st.at(car.ready_at, f"charge:{evse}")
         return
     seconds = session.seconds_to_full(description, place) if car.soc < 100 else math.inf
+    seconds = min(seconds, session.seconds_to_least(place))
     seconds = min(seconds, _seconds_left(st, evse))
     if seconds < math.inf:
         st.after(seconds, f"charge:{evse}")
+
+
+def _arm_limit(st: Station, evse: int) -> None:
+    """Look again when a limit of the transaction is reached."""
+    place = st.evse(evse)
+    if place.transaction is None or place.transaction.limit is None:
+        return
+    seconds = tx_limits.seconds_left(st.description.hardware.evses[evse - 1], place, st.now)
+    st.cancel(f"tx_limit:{evse}")
+    if seconds < math.inf:
+        st.after(max(seconds, _SOON / 10), f"tx_limit:{evse}")
 
 
 def _seconds_left(st: Station, evse: int) -> float:
@@ -118,13 +143,13 @@ def ev_changed(st: Station, event: Event) -> None:
 
 @on.timer("charge")
 def charge_changes(st: Station, evse: int) -> None:
-    """The car has become ready, or its battery full."""
+    """The car has become ready, or its battery full or at its least."""
     follow(st, evse)
 
 
 @on.command("suspend")
 def suspend(st: Station, evse: int, by: Literal["ev", "evse"] = "ev") -> Done:
-    """Pause the flow of energy: by the `ev`, or by the `evse`."""
+    """Pause the flow of energy: by the `ev` until it leaves, or by the `evse` until the transaction ends."""
     return _set_suspended(st, evse, by, True)
 
 

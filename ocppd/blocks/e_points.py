@@ -9,7 +9,7 @@ from ocppd.core.status import is_operative
 from ocppd.core.variables import boolean, members
 
 if TYPE_CHECKING:
-    from ocppd.core.state import Evse
+    from ocppd.core.state import ChargingState, Evse
     from ocppd.core.station import Station
 
 _POINTS = ("ParkingBayOccupancy", "EVConnected", "Authorized", "PowerPathClosed", "EnergyTransfer")
@@ -38,7 +38,7 @@ def conditions(st: Station, evse: int, in_bay: bool | None = None) -> list[str]:
     return [point for point, holds in held.items() if holds]
 
 
-def charging_state(st: Station, evse: int) -> str:
+def charging_state(st: Station, evse: int) -> ChargingState:
     """The ChargingStateEnumType of the EVSE."""
     place = st.evse(evse)
     if not is_connected(place):
@@ -60,8 +60,10 @@ def is_connected(place: Evse) -> bool:
 
 def connector_in_use(place: Evse) -> int | None:
     """The connector at which the car is."""
-    numbered = enumerate(place.connectors, start=1)
-    return next((number for number, it in numbered if it.plugged and not it.loose), None)
+    for number, it in enumerate(place.connectors, start=1):
+        if it.plugged and not it.loose:
+            return number
+    return None
 
 
 def _is_usable(st: Station, evse: int) -> bool:

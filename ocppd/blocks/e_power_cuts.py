@@ -9,9 +9,11 @@ from ocppd.blocks.e_energy import follow
 from ocppd.blocks.e_points import conditions
 from ocppd.blocks.e_starts import wait_for_car
 from ocppd.blocks.e_stops import break_off
+from ocppd.blocks.e_transaction_events import tell
 from ocppd.blocks.e_transactions import deauthorize, end, progress
 from ocppd.core import on
 from ocppd.core.faults import stopped_reason
+from ocppd.core.schemas import OCPP_21
 from ocppd.core.variables import integer
 
 if TYPE_CHECKING:
@@ -56,6 +58,8 @@ def _go_on(st: Station, evse: int, tx: Transaction) -> None:
         break_off(st, evse, stopped_reason(broken[0].code))
     elif missed := _missed(set(place.points), set(conditions(st, evse))):
         progress(st, evse, missed)
+    elif st.version == OCPP_21:
+        tell(st, evse, tx, "Updated", "TxResumed")
     wait_for_car(st, evse)
 
 

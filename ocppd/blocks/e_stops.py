@@ -96,6 +96,8 @@ def break_off(st: Station, evse: int, reason: str) -> None:
 @on.event("reset", "evse_reset")
 def reset(st: Station, event: Event) -> None:
     """An immediate reset of the station, or of an EVSE, ends transactions first (B12.FR.04, B12.FR.08)."""
+    if event.data.get("resumes"):
+        return
     reason = "ImmediateReset" if event.data["reason"] == "RemoteReset" else "Reboot"
     for evse, place in st.evses():
         if event.evse not in (0, evse):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ocppd.blocks import j_meter_values as meter
 from ocppd.blocks.e_points import charging_state, connector_in_use
 from ocppd.core import costs, on, outbox, session
+from ocppd.core.operation_modes import CHARGING_ONLY
+from ocppd.core.state import V2x
 
 if TYPE_CHECKING:
     from ocppd.core.errors import CallError
@@ -24,8 +26,12 @@ def tell(
     *,
     token: Payload | None = None,
     values: list[Payload] | None = None,
+    limit: Payload | None = None,
 ) -> None:
-    """Queue a TransactionEvent; what is told only once is told now (E01.FR.16, E02.FR.01)."""
+    """Queue a TransactionEvent; what is told only once is told now (E01.FR.16, E02.FR.01).
+
+    `limit` is the TransactionLimitType that counts from now on.
+    """
     held = st.evse(evse).authorization
     fresh = held if held is not None and not held.told else None
     remote_start_id = fresh.remote_start_id if fresh else None
@@ -34,6 +40,8 @@ def tell(
     info, more = _info(st, evse, tx, kind, trigger), _told_once(st, evse, tx, fresh)
     if remote_start_id is not None:
         info["remoteStartId"] = remote_start_id
+    if limit is not None:
+        info["transactionLimit"] = limit
     if token is not None:
         more["idToken"] = token  # E07.FR.02
     costs.follow(st, evse, tx)
@@ -60,10 +68,23 @@ def _info(st: Station, evse: int, tx: Transaction, kind: str, trigger: str) -> P
     state = charging_state(st, evse)
     if kind != "Updated" or state != tx.charging_state or trigger in ("ChargingStateChanged", "Trigger"):
         info["chargingState"] = tx.charging_state = state
+    if is_mode_new(st, evse, tx):
+        tx.v2x = tx.v2x or V2x()
+        info["operationMode"] = tx.v2x.mode_told = _mode(st, evse)
     if kind == "Ended":
         info["stoppedReason"] = tx.stopped_reason or "Local"
         info["timeSpentCharging"] = int(tx.charging_s)
     return info
+
+
+def _mode(st: Station, evse: int) -> str:
+    limit = st.evse(evse).limit
+    return CHARGING_ONLY if limit is None else limit.mode
+
+
+def is_mode_new(st: Station, evse: int, tx: Transaction) -> bool:
+    """Whether another OperationModeEnumType counts than was told (Q, OCPP 2.1)."""
+    return _mode(st, evse) != (CHARGING_ONLY if tx.v2x is None else tx.v2x.mode_told)
 
 
 def _cost(

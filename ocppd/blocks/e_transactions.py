@@ -21,6 +21,17 @@ if TYPE_CHECKING:
     from ocppd.core.station import Station
 
 
+# The stoppedReason that goes with a trigger.
+_REASONS = {
+    "CostLimitReached": "LocalOutOfCredit",
+    "EVCommunicationLost": "EVDisconnected",
+    "EVConnectTimeout": "Timeout",
+    "EnergyLimitReached": "EnergyLimitReached",
+    "SoCLimitReached": "SOCLimitReached",
+    "TimeLimitReached": "TimeLimitReached",
+}
+
+
 def progress(
     st: Station,
     evse: int,
@@ -62,7 +73,8 @@ def _starts(st: Station, now: set[str], before: set[str]) -> bool:
 
 def _start(st: Station, evse: int, trigger: str) -> None:
     place = st.evse(evse)
-    tx = Transaction(st.uuid(), st.now, place.meter.energy_wh, place.meter.reactive_varh)
+    registers = place.meter.energy_wh, place.meter.reactive_varh, place.meter.export_wh
+    tx = Transaction(st.uuid(), st.now, *registers)
     place.transaction = tx
     values = meter.reading(st, evse, meter.STARTED, "Transaction.Begin")
     tx.begin = meter.reading(st, evse, meter.ENDED, "Transaction.Begin")
@@ -84,16 +96,17 @@ def end(st: Station, evse: int, trigger: str, token: Payload | None = None) -> N
     last = meter.reading(st, evse, meter.ENDED, "Transaction.End")
     tell(st, evse, tx, "Ended", trigger, token=token, values=tx.begin + tx.samples + last)
     deauthorize(st, evse, keep=keep)
-    place.transaction = None
+    place.transaction, place.suspended = None, False  # SuspendedEVSE is a state of a transaction
     place.points = conditions(st, evse)
     st.cancel(f"sample:{evse}")
     st.cancel(f"ended_sample:{evse}")
+    st.cancel(f"tx_limit:{evse}")
 
 
 def _reason(st: Station, evse: int, trigger: str) -> str:
     """The stoppedReason of what nobody has stopped before, for the state in which it is found."""
     if trigger != "ChargingStateChanged":
-        return {"EVCommunicationLost": "EVDisconnected", "EVConnectTimeout": "Timeout"}.get(trigger, "Local")
+        return _REASONS.get(trigger, "Local")
     held = st.evse(evse).authorization
     if held is not None and held.suspended:
         return "DeAuthorized"

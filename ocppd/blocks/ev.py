@@ -43,6 +43,8 @@ class Ev(TypedDict, total=False):
     efficiency: Efficiency | None
     curve: Curve | None
     ramp_w_s: Ramp | None
+    max_discharge_w: Power | None
+    min_soc: Percent | None
     ready_delay_s: Delay | None
     departure_s: Stay | None
     iso15118: bool | None

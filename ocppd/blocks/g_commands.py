@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from annotated_types import Ge
 
 from ocppd.core import on
-from ocppd.core.errors import CommandError
+from ocppd.core.errors import CommandError, ErrorCode
 from ocppd.core.station import LATER, Later
 from ocppd.core.status import connector_status as status_now
 from ocppd.core.times import parse_time
@@ -54,7 +54,8 @@ def status_notification(
 def _chosen(number: int | None, count: int, what: Literal["evse", "connector"]) -> int:
     """The number that was given, or that of the only one."""
     if number is not None and number > count:
-        raise CommandError(f"unknown_{what}", f"{what}_id: there are {count}, not {number}")
+        code: ErrorCode = "unknown_evse" if what == "evse" else "unknown_connector"
+        raise CommandError(code, f"{what}_id: there are {count}, not {number}")
     if number is None and count != 1:
         raise CommandError("ambiguous_target", f"there are {count}: name one with {what}_id")
     return number or 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ocppd.core import session
 from ocppd.core.session import Flow
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 REGISTER = "Energy.Active.Import.Register"
 INTERVAL = "Energy.Active.Import.Interval"
-# Meters count both ways. Nothing flows back, so what is net is what was imported.
+# Meters count both ways; what flows back is active power alone.
 MEASURANDS = (
     REGISTER,
     INTERVAL,
@@ -51,10 +51,11 @@ MEASURANDS = (
 )
 _GRID_V = 230.0
 _NOTHING = (0.0, 0.0, 0.0)
+_LINES = ("L1", "L2", "L3")
+_LINES_TO_NEUTRAL = ("L1-N", "L2-N", "L3-N")
 
 
-@dataclass(frozen=True, slots=True)
-class Metered:
+class Metered(NamedTuple):
     """What a meter shows at one moment; None where it does not measure that, and 0 `phases` for DC."""
 
     flow: Flow
@@ -68,6 +69,7 @@ class Metered:
     soc: float | None = None
     kilo: bool = False
     multiplier: int = 0
+    export_wh: float = 0.0
 
 
 def flow(st: Station, evse: int) -> Flow:
@@ -81,36 +83,41 @@ def at_evse(st: Station, evse: int) -> Metered:
     offers = session.is_offering(hardware, st.state, place)
     amps = session.offered_a(hardware, place) if offers else 0.0
     return Metered(
-        flow=flow(st, evse),
+        flow=session.flow(hardware, place, session.power_w(hardware, place, st.now) if offers else 0.0),
         phases=hardware.phases,
         energy_wh=place.meter.energy_wh,
         reactive_varh=place.meter.reactive_varh,
         apparent_vah=place.meter.apparent_vah,
-        frequency_hz=hardware.frequency_hz if hardware.phases else None,
+        frequency_hz=(st.state.frequency_hz or hardware.frequency_hz) if hardware.phases else None,
         offered_a=amps,
         offered_w=amps * session.watts_for_an_ampere(hardware, place),
         soc=place.car.soc if place.car is not None else None,
         kilo=hardware.energy_unit == "kWh",
         multiplier=hardware.multiplier,
+        export_wh=place.meter.export_wh,
     )
 
 
 def at_grid(st: Station) -> Metered:
-    """What the meter at the grid shows: all EVSEs together; the station itself needs nothing (J01.FR.04)."""
+    """What the meter at the grid shows: all EVSEs together; the station itself needs nothing (J01.FR.04).
+
+    Its registers add up those of the EVSEs: what one car gives to another is in both of them.
+    """
     evses = st.description.hardware.evses
     phases = max(it.phases or 3 for it in evses)
     drawn = [_at_grid(it, flow(st, n)) for n, it in enumerate(evses, start=1)]
     first, second, third = (sum(it.current_a[line] for it in drawn) for line in range(3))
     l1, l2, l3 = (max(it.voltage_v[line] for it in drawn) for line in range(3))
     power, reactive = sum(it.power_w for it in drawn), sum(sum(it.reactive_by_line) for it in drawn)
-    factor = power / math.hypot(power, reactive) if power else 1.0
+    factor = abs(power) / math.hypot(power, reactive) if power else 1.0
     return Metered(
         flow=Flow(power, (first, second, third), (l1, l2, l3), phases, factor),
         phases=phases,
         energy_wh=sum(evse.meter.energy_wh for evse in st.state.evses),
         reactive_varh=sum(evse.meter.reactive_varh for evse in st.state.evses),
         apparent_vah=sum(evse.meter.apparent_vah for evse in st.state.evses),
-        frequency_hz=evses[0].frequency_hz,
+        frequency_hz=st.state.frequency_hz or evses[0].frequency_hz,
+        export_wh=sum(evse.meter.export_wh for evse in st.state.evses),
     )
 
 
@@ -128,6 +135,7 @@ class Began:
 
     energy_wh: float
     reactive_varh: float
+    export_wh: float = 0.0
 
 
 def samples(meter: Metered, measurand: str, since: Began | None = None) -> Iterator[Payload]:
@@ -140,7 +148,7 @@ def samples(meter: Metered, measurand: str, since: Began | None = None) -> Itera
     elif kind == "Current":
         yield from _currents(meter, measurand)
     elif measurand == "Voltage":
-        yield from _by_phase(meter, measurand, meter.flow.voltage_v, "V", "L{}-N")
+        yield from _by_phase(meter, measurand, meter.flow.voltage_v, "V", _LINES_TO_NEUTRAL)
     elif measurand == "Frequency" and meter.frequency_hz is not None:
         yield _value(measurand, meter.frequency_hz, "Hz", 2)
     elif measurand == "SoC" and meter.soc is not None:
@@ -158,16 +166,30 @@ def _energies(meter: Metered, measurand: str, since: Began | None) -> Iterator[P
         if since is None:
             return
         register -= since.energy_wh if kind == "Active" else since.reactive_varh
-    yield _amount(meter, measurand, 0.0 if ".Export" in measurand else register, unit)
+    if ".Export" in measurand:
+        register = 0.0 if kind == "Reactive" else meter.export_wh
+        if since is not None and kind == "Active" and measurand.endswith(".Interval"):
+            register -= since.export_wh
+    elif meter.export_wh and kind != "Reactive" and measurand.endswith(".Net"):
+        register -= meter.export_wh
+    yield _amount(meter, measurand, register, unit)
+
+
+def _imported(values: Lines) -> Lines:
+    return values if min(values) >= 0 else (max(0.0, values[0]), max(0.0, values[1]), max(0.0, values[2]))
+
+
+def _exported(values: Lines) -> Lines:
+    return _NOTHING if min(values) >= 0 else _imported((-values[0], -values[1], -values[2]))
 
 
 def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
     now = meter.flow
     match measurand:
         case "Power.Active.Import":
-            yield from _power(meter, measurand, now.power_w, now.power_by_line, "W")
+            yield from _power(meter, measurand, max(0.0, now.power_w), _imported(now.power_by_line), "W")
         case "Power.Active.Export":
-            yield from _power(meter, measurand, 0.0, _NOTHING, "W")
+            yield from _power(meter, measurand, max(0.0, -now.power_w), _exported(now.power_by_line), "W")
         case "Power.Reactive.Export":
             yield from _power(meter, measurand, 0.0, _NOTHING, "var")
         case "Power.Reactive.Import":
@@ -180,9 +202,9 @@ def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
 
 def _currents(meter: Metered, measurand: str) -> Iterator[Payload]:
     if measurand == "Current.Import":
-        yield from _by_phase(meter, measurand, meter.flow.current_a, "A", "L{}")
+        yield from _by_phase(meter, measurand, _imported(meter.flow.current_a), "A")
     elif measurand == "Current.Export":
-        yield from _by_phase(meter, measurand, _NOTHING, "A", "L{}")
+        yield from _by_phase(meter, measurand, _exported(meter.flow.current_a), "A")
     elif meter.offered_a is not None:
         yield _value(measurand, meter.offered_a, "A")
 
@@ -190,19 +212,27 @@ def _currents(meter: Metered, measurand: str) -> Iterator[Payload]:
 def _power(meter: Metered, measurand: str, total: float, by_line: Lines, unit: str) -> Iterator[Payload]:
     yield _amount(meter, measurand, total, unit)
     for phase in range(meter.phases):
-        yield {**_amount(meter, measurand, by_line[phase], unit), "phase": f"L{phase + 1}"}
+        value = _amount(meter, measurand, by_line[phase], unit)
+        value["phase"] = _LINES[phase]
+        yield value
 
 
-def _by_phase(meter: Metered, measurand: str, values: Lines, unit: str, name: str) -> Iterator[Payload]:
+def _by_phase(
+    meter: Metered, measurand: str, values: Lines, unit: str, names: tuple[str, str, str] = _LINES
+) -> Iterator[Payload]:
     if meter.phases == 0:
         yield _value(measurand, values[0], unit)
     for phase in range(meter.phases):
-        yield {**_value(measurand, values[phase], unit), "phase": name.format(phase + 1)}
+        value = _value(measurand, values[phase], unit)
+        value["phase"] = names[phase]
+        yield value
 
 
 def _amount(meter: Metered, measurand: str, value: float, unit: str) -> Payload:
     """Energy or power, to a tenth of the unit without kilo and multiplier."""
     power_of_ten = 3 * meter.kilo + meter.multiplier
+    if not power_of_ten and not meter.multiplier:  # what most meters do
+        return _value(measurand, value, unit)
     found = _value(measurand, value / 10**power_of_ten, "k" * meter.kilo + unit, max(0, 1 + power_of_ten))
     if meter.multiplier:
         found["unitOfMeasure"]["multiplier"] = meter.multiplier

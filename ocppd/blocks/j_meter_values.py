@@ -45,7 +45,7 @@ EVSE_POWER = decimal(
     unit="W",
     minimum=0,
     maximum=lambda hardware, evse, _c: str(hardware.evses[evse - 1].max_w),
-    read=lambda st, evse, _c: str(round(flow(st, evse).power_w, 1)),
+    read=lambda st, evse, _c: str(round(max(0.0, flow(st, evse).power_w), 1)),  # export is a measurand
 )
 
 
@@ -114,9 +114,10 @@ def _since(st: Station, evse: int, series: Series, context: str) -> Began | None
     marks = meter.marks or {}
     began = marks.get(series.name)
     if series is not ALIGNED and tx is not None and (began is None or began[0] < tx.energy_start_wh):
-        began = tx.energy_start_wh, tx.reactive_start_varh
+        began = tx.energy_start_wh, tx.reactive_start_varh, tx.export_start_wh
     if context in _REGULAR:
-        meter.marks = {**marks, series.name: (meter.energy_wh, meter.reactive_varh)}
+        shown = meter.energy_wh, meter.reactive_varh
+        meter.marks = {**marks, series.name: (*shown, meter.export_wh) if meter.export_wh else shown}
     return None if began is None else Began(*began)
 
 

@@ -1,4 +1,4 @@
-"""K. Dynamic charging profiles: their limit is updated while they count (K28, OCPP 2.1).
+"""K. Dynamic charging profiles: their limit or setpoint is updated while they count (K28, Q04, OCPP 2.1).
 
 The CSMS updates one with UpdateDynamicSchedule; where the profile has a dynUpdateInterval, the station asks
 for the update with PullDynamicScheduleUpdate.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ocppd.blocks.k_smart_charging import require_smart_charging
+from ocppd.blocks.k_smart_charging import is_unusable, require_smart_charging
 from ocppd.core import limits, newer_profiles, on
 from ocppd.core.profiles import defect
 from ocppd.core.schemas import OCPP_21, OCPP_201
@@ -27,7 +27,7 @@ _REJECTED = {"status": "Rejected"}
 
 @on.call("UpdateDynamicSchedule")
 def update_dynamic_schedule(st: Station, request: Payload) -> Payload:
-    """Give a Dynamic profile another limit, which counts at once (K28)."""
+    """Give a Dynamic profile another limit or setpoint, which counts at once (K28, Q04)."""
     require_smart_charging(st)
     reason = _update(st, request["chargingProfileId"], request["scheduleUpdate"])
     return {"status": "Accepted"} if reason is None else _REJECTED | {"statusInfo": {"reasonCode": reason}}
@@ -38,10 +38,11 @@ def _update(st: Station, number: int, update: Payload) -> str | None:
     item = next((it for it in _dynamic(st) if it.profile["id"] == number), None)
     if item is None:
         return "NotFound"
-    if not update.keys() <= {"limit", "customData"} or "limit" not in update:
+    update = {key: value for key, value in update.items() if key != "customData"}
+    if not update or not update.keys() <= newer_profiles.UPDATED:
         return "UnsupportedParam"
-    new = newer_profiles.updated(item, update["limit"])
-    if defect(new.profile) is not None:
+    new = newer_profiles.updated(item, update)
+    if newer_profiles.beyond(new.profile) is not None or defect(new.profile) is not None:
         return "InvalidSchedule"
     found = tuple(new if it is item else it for it in st.state.charging_profiles)
     newer_profiles.stamped(st, new)
@@ -105,10 +106,8 @@ def _arm(st: Station) -> None:
 @on.event("version_changed")
 def of_no_use(st: Station, _event: Event) -> None:
     """A CSMS of 2.0.1 can neither update nor see what only 2.1 knows."""
-    kept = [it for it in st.state.charging_profiles if _is_old(it)]
-    if st.version == OCPP_201 and len(kept) < len(st.state.charging_profiles):
+    if st.version == OCPP_21 or not st.state.charging_profiles:
+        return
+    kept = [it for it in st.state.charging_profiles if not is_unusable(it, OCPP_201)]
+    if len(kept) < len(st.state.charging_profiles):
         limits.change(st, kept, 0)
-
-
-def _is_old(item: ChargingProfile) -> bool:
-    return not newer_profiles.is_dynamic(item) and limits.purpose(item) != newer_profiles.PRIORITY

@@ -15,7 +15,7 @@ from annotated_types import Ge, Le, Len
 from ocppd.blocks import e_energy
 from ocppd.blocks.e_points import is_connected
 from ocppd.blocks.k_profile_checks import MOST_PERIODS, PERIODS
-from ocppd.core import limits, on, session
+from ocppd.core import limits, on, session, v2x
 from ocppd.core.errors import CommandError, as_command_error
 from ocppd.core.profiles import amperes, combined, periods_of, scheduled
 from ocppd.core.state import EvTalk
@@ -114,6 +114,8 @@ def _needs(st: Station, evse: int, car: Car) -> Payload:
     by_power = car.ev.max_w / hardware.voltage_v / (phases or 1)
     most = by_power if car.ev.max_a is None else min(by_power, car.ev.max_a)
     needs: Payload = {"requestedEnergyTransfer": _MODES[phases]}
+    if car.ev.max_discharge_w is not None:
+        needs |= _v2x_needs(st, evse, car, _MODES[phases])
     if car.departure is not None:
         needs["departureTime"] = format_time(car.departure + st.state.clock_offset)
     wanted = round((_FULL - car.soc) / _FULL * car.ev.capacity_wh / car.ev.efficiency)
@@ -128,6 +130,40 @@ def _needs(st: Station, evse: int, car: Car) -> Payload:
         "fullSoC": _FULL,
     }
     return needs
+
+
+def _v2x_needs(st: Station, evse: int, car: Car, charging: str) -> Payload:
+    """What a car that can feed back tells besides: it asks for that where it is allowed (Q01, Q02)."""
+    place, hardware = st.evse(evse), st.description.hardware.evses[evse - 1]
+    both = v2x.bidirectional(st, evse)
+    needs: Payload = {"availableEnergyTransfer": [charging, both]}
+    if not v2x.may_discharge(st, evse):
+        return needs
+    # Wh in the battery: to the full one, and to the least of charge down to which it gives.
+    to_full, to_least = (
+        round((soc - car.soc) / _FULL * car.ev.capacity_wh) for soc in (_FULL, car.ev.min_soc)
+    )
+    parameters: Payload = {
+        "minChargePower": round(car.ev.min_a * session.watts_for_an_ampere(hardware, place))
+        if hardware.phases
+        else 0,
+        "maxChargePower": round(min(car.ev.max_w, hardware.max_w)),
+        "minDischargePower": 0,
+        "maxDischargePower": round(session.most_back_w(hardware, place, hardware.max_w)),
+        "evTargetEnergyRequest": to_full,
+        "evMinEnergyRequest": 0,
+        "evMaxEnergyRequest": to_full,
+        "evMinV2XEnergyRequest": to_least,
+        "evMaxV2XEnergyRequest": to_full,
+    }
+    return needs | {"requestedEnergyTransfer": both, "v2xChargingParameters": parameters}
+
+
+def tell_again(st: Station, evse: int) -> None:
+    """An ISO 15118 car that has told its needs tells them anew: other energy transfer is allowed (Q02)."""
+    place = st.evse(evse)
+    if place.transaction is not None and place.transaction.talk is not None and place.car is not None:
+        _tell_needs(st, evse, place.transaction, place.car)
 
 
 @on.reply("NotifyEVChargingNeeds")

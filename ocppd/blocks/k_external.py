@@ -13,7 +13,7 @@ from annotated_types import Ge, Gt, Le
 
 from ocppd.blocks.k_limits import is_significant
 from ocppd.core import limits, on
-from ocppd.core.errors import CommandError
+from ocppd.core.errors import CommandError, ErrorCode
 from ocppd.core.state import ChargingProfile
 from ocppd.core.station import UNCHANGED, Done
 from ocppd.core.times import format_time, parse_time
@@ -60,7 +60,7 @@ def limit(
     if isinstance(watts, str):
         return _lift(st, evse or 0, (source,) if source else _SOURCES)
     if (watts is None) == (amps is None):
-        code = "missing_argument" if watts is None else "invalid_argument"
+        code: ErrorCode = "missing_argument" if watts is None else "invalid_argument"
         raise CommandError(code, "one of watts and amps is needed")
     if not (limits.is_enabled(st) and st.get(SIGNALS_ENABLED)):
         raise CommandError("invalid_state", "SmartChargingCtrlr says that external limits are off")

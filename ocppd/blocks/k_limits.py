@@ -69,16 +69,21 @@ def act(st: Station, event: Event) -> None:
     before = tx.charging_state if tx is not None else None
     e_energy.follow(st, evse)
     if tx is not None and tx is st.evse(evse).transaction and st.is_running:
-        _tell_rate(st, evse, tx, before, event.data["rate_w"])
+        mode_is_new = e_transaction_events.is_mode_new(st, evse, tx)
+        if mode_is_new:
+            e_transaction_events.tell(st, evse, tx, "Updated", "OperationModeChanged")
+        _tell_rate(st, evse, tx, before, event.data["rate_w"], is_told=mode_is_new)
     limit_w, source = limits.limit_w(st, evse), limits.source(st, evse)
     st.emit("limit_changed", evse, limit_w=limit_w, limit_source=source)
 
 
-def _tell_rate(st: Station, evse: int, tx: Transaction, before: str | None, rate_w: float) -> None:
+def _tell_rate(
+    st: Station, evse: int, tx: Transaction, before: str | None, rate_w: float, *, is_told: bool
+) -> None:
     """Tell a change of the charging rate that is great enough (K11.FR.04, K13.FR.03, SC.03).
 
     `before` is the charging state and `rate_w` what was possible before the limit changed. A changed state
-    has been told already.
+    has been told already; so has all where it `is_told`.
     """
     rate = limits.rate(st, evse)
     known = rate_w if tx.rate_w is None else tx.rate_w
@@ -86,11 +91,13 @@ def _tell_rate(st: Station, evse: int, tx: Transaction, before: str | None, rate
         tx.rate_w = rate if tx.charging_state == "Charging" else None
         return
     tx.rate_w = known
-    if is_significant(st, known, rate):
+    if is_told:
+        tx.rate_w = rate
+    elif is_significant(st, known, rate):
         tx.rate_w = rate
         e_transaction_events.tell(st, evse, tx, "Updated", "ChargingRateChanged")
 
 
 def is_significant(st: Station, before: float, after: float) -> bool:
     """Whether a limit or rate has changed by more than LimitChangeSignificance percent."""
-    return abs(after - before) * 100 > st.get(SIGNIFICANCE) * before + _ROUNDING
+    return abs(after - before) * 100 > st.get(SIGNIFICANCE) * abs(before) + _ROUNDING

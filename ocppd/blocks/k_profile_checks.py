@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from ocppd.core import limits, newer_profiles
+from ocppd.core import limits, newer_profiles, v2x
+from ocppd.core.operation_modes import CHARGING_ONLY
 from ocppd.core.profiles import defect
 from ocppd.core.times import parse_time
 from ocppd.core.variables import boolean, integer, members
@@ -80,9 +81,15 @@ def _too_much(st: Station, profile: Payload) -> str | None:
         return "TooManyElements"
     if len(orjson.dumps(profile)) > _ROOM + _ROOM_FOR_A_PERIOD * most:
         return "TooLargeElement"
+    if not {it.get("operationMode", CHARGING_ONLY) for it in _periods(profile)} <= {*_modes(st)}:
+        return "UnsupportedParam"
     if any(it["chargingRateUnit"] not in st.get(RATE_UNIT) for it in schedules):
         return "UnsupportedRateUnit"  # K01.FR.26
     return None
+
+
+def _modes(st: Station) -> tuple[str, ...]:
+    return (CHARGING_ONLY, *st.get(v2x.OPERATION_MODES))
 
 
 def _may_choose(st: Station, profile: Payload) -> bool:

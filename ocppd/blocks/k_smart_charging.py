@@ -128,6 +128,25 @@ def is_over(st: Station, event: Event) -> None:
         _drop(st, lambda it: it.profile.get("transactionId") == tx)
 
 
+@on.event("csms_disconnected")
+def offline(st: Station, _event: Event) -> None:
+    """A profile may end to be valid when its maxOfflineDuration is over (Q11, OCPP 2.1)."""
+    if any("maxOfflineDuration" in it.profile for it in st.state.charging_profiles):
+        limits.renew(st)
+
+
+@on.event("csms_connected")
+def online_again(st: Station, _event: Event) -> None:
+    """It is valid again, or gone for good where it says so (Q12, OCPP 2.1)."""
+    if any("maxOfflineDuration" in it.profile for it in st.state.charging_profiles):
+        _drop(st, lambda it: newer_profiles.valid_until(st, it) <= st.now and _ends_for_good(it))
+        limits.renew(st)
+
+
+def _ends_for_good(item: ChargingProfile) -> bool:
+    return bool(item.profile.get("invalidAfterOfflineDuration", False))
+
+
 @on.event("started")
 def look_over(st: Station, _event: Event) -> None:
     """What a state file holds may be of another version, or for a transaction that is no more."""
@@ -136,12 +155,13 @@ def look_over(st: Station, _event: Event) -> None:
         _drop(
             st,
             lambda it: (
-                _is_unusable(it, st.version) or it.profile.get("transactionId", "") not in {"", *running}
+                is_unusable(it, st.version) or it.profile.get("transactionId", "") not in {"", *running}
             ),
         )
 
 
-def _is_unusable(item: ChargingProfile, version: schemas.Version) -> bool:
+def is_unusable(item: ChargingProfile, version: schemas.Version) -> bool:
+    """Whether no CSMS of that OCPP could have set it, or this station would not follow it."""
     request = {"evseId": item.evse, "chargingProfile": item.profile}
     try:
         schemas.check_request("SetChargingProfile", request, version)

@@ -122,7 +122,7 @@ def _arm(st: Station) -> None:
 @on.event("started", "power_up")
 def serve_again(st: Station, _event: Event) -> None:
     """What was served is served again, and what was on its way is fetched anew."""
-    if st.state.power and not st.state.rebooting:
+    if st.state.power and not st.state.rebooting and st.description.hardware.publishes_firmware:
         for publication in st.state.publications:
             publication.downloads = 0
             _fetch(st, publication)

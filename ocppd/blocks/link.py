@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from annotated_types import Ge, Gt, Le
 
 from ocppd.core import comm, on
-from ocppd.core.errors import CommandError, as_command_error
+from ocppd.core.errors import CommandError, ErrorCode, as_command_error
 from ocppd.core.station import LATER, UNCHANGED, Done, Later
 from ocppd.core.views import whole_state
 
@@ -185,7 +185,7 @@ def unanswered(st: Station, event: Event) -> None:
 @on.command("get")
 def get(st: Station, *, fields: list[str] | None = None) -> Done:
     """Tell the whole state of the station, or only the `fields` of it that are named."""
-    known = whole_state(st)
+    known: dict[str, Any] = {**whole_state(st)}
     unknown = sorted(set(fields or ()) - set(known))
     if unknown:
         raise CommandError("invalid_argument", f"fields: no such field: {', '.join(unknown)}")
@@ -207,7 +207,7 @@ def retry(_st: Station) -> None:
 def late(st: Station, key: int) -> None:
     """A command has waited long enough."""
     request = st.state.requests.get(key)
-    code = "csms_timeout" if st.state.csms.connected else "not_connected"
+    code: ErrorCode = "csms_timeout" if st.state.csms.connected else "not_connected"
     if request is not None and request.command == "connect":
         code = "timeout"
     st.finish(key, CommandError(code, "there was no outcome in time"))

@@ -1,9 +1,8 @@
 """R. DER control: what the grid asks of a station that feeds energy back (R04, R05, OCPP 2.1).
 
-The station never discharges a car. So the one control that it can keep is LimitMaxDischarge, and keeps at
-any time; all others, which want reactive power or a reaction to the grid, it does not support. Of several
-controls of one kind, default or scheduled, one of a lower priority value supersedes the others, which never
-start.
+The one control that it can keep is LimitMaxDischarge, see `core.v2x`; all others, which want reactive power
+or a reaction to the grid, it does not support. Of several controls of one kind, default or scheduled, one of
+a lower priority value supersedes the others, which never start.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from annotated_types import Len
 
-from ocppd.core import on, schemas, versions
+from ocppd.core import limits, on, schemas, versions
 from ocppd.core.errors import CallError
 from ocppd.core.state import DerControl
 from ocppd.core.station import LATER, Later
@@ -155,6 +154,7 @@ def _look(st: Station) -> None:
     st.cancel(_TIMER)
     if moments:
         st.at(min(moments) - st.state.clock_offset, _TIMER)
+    limits.renew(st)
 
 
 def _tell(st: Station, control: DerControl) -> None:

@@ -46,6 +46,7 @@ class Car:
     `max_w` is the most that it takes at all. `curve` are points of (percent of charge, percent of `max_w`),
     joined by lines: what the battery takes. Of what the meter counts, the share `efficiency` gets there.
     Power changes by `ramp_w_s` W a second, None: at once.
+    It feeds back up to `max_discharge_w` when it is asked to, None: never; and not below `min_soc` percent.
     `ready_delay_s` passes between the offer of energy and its acceptance, `departure_s` from the arrival to
     the departure that the driver has in mind. With `iso15118` it tells what it needs, and waits for a
     schedule.
@@ -64,6 +65,8 @@ class Car:
     efficiency: Efficiency = 1.0
     curve: Curve = ((80.0, 100.0), (100.0, 5.0))
     ramp_w_s: Ramp | None = None
+    max_discharge_w: Power | None = None
+    min_soc: Percent = 10.0
     ready_delay_s: Delay = 0.0
     departure_s: Stay | None = None
     iso15118: bool = False

@@ -4,6 +4,8 @@
 group of profiles the first that has a period counts, and of all groups the lowest limit: at an EVSE its
 TxProfiles, then its TxDefaultProfiles are one group, at the station the ChargingStationMaxProfiles, and each
 external limit is one by itself. Moments are those of the station's own clock.
+
+A profile of OCPP 2.1 may want more than to limit (Q): see `core.operation_modes` and `core.v2x`.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from ocppd.core import newer_profiles, session
+from ocppd.core import newer_profiles, session, v2x
 from ocppd.core.profiles import (
     Cap,
     Feed,
@@ -21,6 +23,7 @@ from ocppd.core.profiles import (
     added,
     amperes,
     combined,
+    directed,
     leading,
     lowest,
     plan,
@@ -28,6 +31,7 @@ from ocppd.core.profiles import (
     scheduled,
     watts,
 )
+from ocppd.core.schemas import OCPP_21
 from ocppd.core.sharing import Claim, shares
 from ocppd.core.state import Limit
 from ocppd.core.variables import boolean
@@ -81,6 +85,9 @@ def groups(st: Station, evse: int, moment: float) -> list[Group]:
     if not st.state.charging_profiles or not is_enabled(st):
         return []
     found = [it for it in st.state.charging_profiles if is_meant(st, it, evse)]
+    if not st.state.csms.connected:
+        now = moment - st.state.clock_offset
+        found = [it for it in found if now < newer_profiles.valid_until(st, it)]
     tx = st.evse(evse).transaction if evse else None
     closed = tx.power_path_closed if tx is not None else None
     base = moment if closed is None else closed + st.state.clock_offset
@@ -89,6 +96,8 @@ def groups(st: Station, evse: int, moment: float) -> list[Group]:
     own.sort(key=lambda it: (_RANK.get(purpose(it), len(_RANK)), -it.profile["stackLevel"]))
     selected = tx.talk.selected if tx is not None and tx.talk is not None else 0
     main = [(purpose(it), plan(it.profile, feed, base, selected)) for it in own]
+    if st.version == OCPP_21:
+        main = [(name, v2x.told(st, evse, it)) for name, it in main]
     external = [[(EXTERNAL, plan(it.profile, None, base))] for it in found if purpose(it) == EXTERNAL]
     return ([main] if main else []) + external
 
@@ -162,6 +171,7 @@ def _at_grid(st: Station, evse: int, since: float, until: float) -> Line[Cap | N
 
 
 def _from_grid(cap: Cap, feed: Feed) -> Cap:
+    cap = directed(cap, feed)
     power = watts(cap, feed)
     if feed.phases == 0:  # a rectifier draws evenly on all phases, whatever its output
         return Cap(power, power / _GRID.volts / _GRID.phases)
@@ -206,14 +216,27 @@ def renew(st: Station) -> None:
         limit = limits.get(number)
         if limit != place.limit:
             rate_w = rate(st, number)
+            if place.car is not None and _gives(limit) != _gives(place.limit):
+                place.car.drawn_w = 0.0  # whatever turns round does so at rest
             place.limit = limit
             st.emit("limited", number, rate_w=rate_w)
 
 
+def _gives(limit: Limit | None) -> bool:
+    return limit is not None and limit.discharge_w > 0
+
+
 def rate(st: Station, evse: int) -> float:
-    """The power that the car could draw now, were its battery empty, in W; 0 where none may flow."""
+    """The power that the car could draw now, were its battery empty, in W; 0 where none may flow.
+
+    Below 0 it is what the car is to feed back.
+    """
     hardware, place = st.description.hardware.evses[evse - 1], st.evse(evse)
-    return session.most_w(hardware, place) if session.is_offering(hardware, st.state, place) else 0.0
+    if not session.is_offering(hardware, st.state, place):
+        return 0.0
+    if place.limit is not None and place.limit.discharge_w:
+        return -place.limit.discharge_w
+    return session.most_w(hardware, place)
 
 
 def _limits(st: Station) -> dict[int, Limit]:
@@ -222,11 +245,27 @@ def _limits(st: Station) -> dict[int, Limit]:
     own = {number: _allowed(groups(st, number, moment), moment) for number, _ in st.evses()}
     whole = _whole(st, moment)
     until = min(it.until for it in (*own.values(), whole))
+    if st.state.signals:
+        until = min(until, v2x.next_signal(st, moment))
+    if not st.state.csms.connected:
+        ends = (
+            newer_profiles.valid_until(st, it) + st.state.clock_offset for it in st.state.charging_profiles
+        )
+        until = min((until, *(it for it in ends if it > moment)))
     if until < math.inf:
         st.at(until - st.state.clock_offset, TIMER)
     shared = _shared(st, own, whole.cap)
     found = {n: _limit(st, n, [*own[n].by_purpose, *_named(whole, shared[n])]) for n in own}
-    return {number: limit for number, limit in found.items() if limit is not None}
+    limits = {number: limit for number, limit in found.items() if limit is not None}
+    if st.description.hardware.max_w is not None:
+        _share_back(st.description.hardware.max_w, [it for it in limits.values() if it.discharge_w])
+    return limits
+
+
+def _share_back(most_w: float, giving: list[Limit]) -> None:
+    """The connection to the grid carries no more back than forth."""
+    for limit, given_w in zip(giving, shares(most_w, [Claim(it.discharge_w) for it in giving]), strict=True):
+        limit.discharge_w = given_w
 
 
 def _whole(st: Station, moment: float) -> Own:
@@ -249,15 +288,20 @@ def _limit(st: Station, evse: int, by_purpose: list[tuple[str, Cap]]) -> Limit |
     if not by_purpose:
         return None
     feed = feed_of(st, evse)
+    by_purpose = [(name, directed(cap, feed)) for name, cap in by_purpose]
     cap = lowest([cap for _, cap in by_purpose])
     name, _ = min(by_purpose, key=lambda it: watts(it[1], feed))
-    return Limit(
+    limit = Limit(
         power_w=cap.power_w if cap.power_w < math.inf else None,
         current_a=cap.current_a if cap.current_a < math.inf else None,
         phases=cap.phases if cap.phases < feed.phases else None,
         phase=cap.phase if cap.phase and feed.phases else None,
         source=name,
     )
+    if cap.mode is not None:
+        limit.mode, limit.setpoint_w = cap.mode.name, cap.mode.setpoint_w
+        limit.discharge_w = v2x.discharge_w(st, evse, limit, cap.mode.discharge_w)
+    return limit
 
 
 # Sharing (K04)

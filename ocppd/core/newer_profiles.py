@@ -1,13 +1,17 @@
 """What OCPP 2.1 adds to charging profiles: which of it this station follows, and Dynamic ones (K21, K28).
 
-Of what is new it follows the purpose PriorityCharging and the kind Dynamic. All else is refused, as it would
-change what the profile means: limits of single phases, setpoints, discharge, states of charge, random delays.
+Of what is new it follows the purpose PriorityCharging, the kind Dynamic, what becomes of a profile offline,
+and the operation modes that `core.operation_modes` knows. All else is refused, as it would change what the
+profile means: limits and setpoints of single phases, reactive power, states of charge, random delays, sleep
+and preconditioning.
 """
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
+from ocppd.core import operation_modes
 from ocppd.core.state import ChargingProfile
 from ocppd.core.times import format_time
 
@@ -25,6 +29,8 @@ _PROFILE = frozenset(
         "chargingSchedule",
         "customData",
         "id",
+        "invalidAfterOfflineDuration",
+        "maxOfflineDuration",
         "recurrencyKind",
         "stackLevel",
         "transactionId",
@@ -45,26 +51,45 @@ _SCHEDULE = frozenset(
         "startSchedule",
     ]
 )
-_PERIOD = frozenset(["customData", "limit", "numberPhases", "operationMode", "phaseToUse", "startPeriod"])
+_PERIOD = operation_modes.FIELDS | {
+    "customData",
+    "limit",
+    "numberPhases",
+    "operationMode",
+    "phaseToUse",
+    "startPeriod",
+}
+# Of these purposes a profile may want more than to charge; the others limit several, or come from elsewhere.
+_DIRECTING = ("TxProfile", "TxDefaultProfile", PRIORITY)
+# What an update of a Dynamic one may tell.
+UPDATED = frozenset(["dischargeLimit", "limit", "setpoint"])
 _SHORTEST, _LONGEST = 1, 31_536_000  # seconds between two updates
 
 
 def beyond(profile: Payload) -> str | None:
     """The reason code why this station does not follow what 2.1 has added to it, None where it does."""
-    if profile["chargingProfilePurpose"] == "LocalGeneration" or not profile.keys() <= _PROFILE:
-        return "UnsupportedParam"
-    periods = [it for schedule in profile["chargingSchedule"] for it in schedule["chargingSchedulePeriod"]]
-    if not all(schedule.keys() <= _SCHEDULE for schedule in profile["chargingSchedule"]):
-        return "UnsupportedParam"
-    if not all(
-        it.keys() <= _PERIOD and it.get("operationMode", "ChargingOnly") == "ChargingOnly" for it in periods
+    schedules = profile["chargingSchedule"]
+    periods = [it for schedule in schedules for it in schedule["chargingSchedulePeriod"]]
+    known = [(_PROFILE, [profile]), (_SCHEDULE, schedules), (_PERIOD, periods)]
+    if profile["chargingProfilePurpose"] == "LocalGeneration" or not all(
+        part.keys() <= fields for fields, parts in known for part in parts
     ):
         return "UnsupportedParam"
-    if not all("limit" in it and it.get("numberPhases") != 0 for it in periods):
+    if any(it.get("numberPhases") == 0 for it in periods):
         return "InvalidSchedule"
+    if reason := next(filter(None, map(operation_modes.defect, periods)), None):
+        return reason
+    if profile["chargingProfilePurpose"] not in _DIRECTING and any(map(_directs, periods)):
+        return "InvalidProfile"
     if profile["chargingProfilePurpose"] == PRIORITY and "transactionId" in profile:
         return "InvalidProfile"
+    if profile.get("maxOfflineDuration", 0) < 0:
+        return "InvalidProfile"
     return _wrong_dynamic(profile, len(periods))
+
+
+def _directs(period: Payload) -> bool:
+    return bool(period.get("operationMode", operation_modes.CHARGING_ONLY) != operation_modes.CHARGING_ONLY)
 
 
 def _wrong_dynamic(profile: Payload, periods: int) -> str | None:
@@ -75,6 +100,12 @@ def _wrong_dynamic(profile: Payload, periods: int) -> str | None:
         return "InvalidSchedule"
     interval = profile.get("dynUpdateInterval", _SHORTEST)
     return None if _SHORTEST <= interval <= _LONGEST else "InvalidProfile"
+
+
+def valid_until(st: Station, item: ChargingProfile) -> float:
+    """When it ends to be valid for want of a connection, in epoch seconds; infinity where it does not."""
+    longest, since = item.profile.get("maxOfflineDuration"), st.state.csms.offline_since
+    return math.inf if longest is None or since is None else since + float(longest)
 
 
 def is_dynamic(item: ChargingProfile) -> bool:
@@ -90,10 +121,10 @@ def stamped(st: Station, item: ChargingProfile) -> ChargingProfile:
     return item
 
 
-def updated(item: ChargingProfile, limit: float) -> ChargingProfile:
-    """A Dynamic one with another limit."""
+def updated(item: ChargingProfile, update: Payload) -> ChargingProfile:
+    """A Dynamic one with another limit, setpoint or dischargeLimit."""
     (schedule,) = item.profile["chargingSchedule"]
     (period,) = schedule["chargingSchedulePeriod"]
-    changed = {**schedule, "chargingSchedulePeriod": [{**period, "limit": limit}]}
+    changed = {**schedule, "chargingSchedulePeriod": [{**period, **update}]}
     profile = {**item.profile, "chargingSchedule": [changed]}
     return ChargingProfile(item.evse, profile, item.source, item.remote_start_id, item.told)

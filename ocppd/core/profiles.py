@@ -16,6 +16,8 @@ from itertools import count, pairwise
 from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from ocppd.core import operation_modes
+from ocppd.core.operation_modes import Mode
 from ocppd.core.times import parse_time
 
 if TYPE_CHECKING:
@@ -34,12 +36,16 @@ _GREATEST = 1e9  # A or W
 
 
 class Cap(NamedTuple):
-    """The most that may flow: `phases` how many may be used, and `phase` which one, 0 where that is open."""
+    """The most that may flow: `phases` how many may be used, and `phase` which one, 0 where that is open.
+
+    `mode` says what is to become of it, None where the car just charges.
+    """
 
     power_w: float = math.inf
     current_a: float = math.inf
     phases: int = _PHASES
     phase: int = 0
+    mode: Mode | None = None
 
 
 _OPEN = Cap()
@@ -78,7 +84,30 @@ def cap_of(period: Payload, unit: str, feed: Feed | None) -> Cap:
     At an AC EVSE power counts as so much current on each of its phases (K01.FR.50). Without a `feed` it is a
     limit that several share, or that does not come from the CSMS: that power may flow on any phases.
     """
+    if "operationMode" in period:
+        return _with_mode(period, unit, feed)
     return _cap(period["limit"], period.get("numberPhases", _PHASES), period.get("phaseToUse", 0), unit, feed)
+
+
+def _with_mode(period: Payload, unit: str, feed: Feed | None) -> Cap:
+    phases = period.get("numberPhases", _PHASES)
+    cap = _cap(period.get("limit", math.inf), phases, period.get("phaseToUse", 0), unit, feed)
+    one = 1.0 if feed is None else _watts_for_one(unit, feed, phases)
+    return cap._replace(mode=operation_modes.mode_of(period, one))
+
+
+def _watts_for_one(unit: str, feed: Feed, phases: int) -> float:
+    """How many W one of the unit is, on so many phases."""
+    return feed.volts * min(phases, feed.columns) if unit == "A" else 1.0
+
+
+def directed(cap: Cap, feed: Feed) -> Cap:
+    """What may be charged where the setpoint of its mode is followed."""
+    if cap.mode is None or cap.mode.most_w == math.inf:
+        return cap
+    most_w = cap.mode.most_w
+    most_a = most_w / _watts_for_one("A", feed, cap.phases) if feed.phases else math.inf
+    return cap._replace(power_w=min(cap.power_w, most_w), current_a=min(cap.current_a, most_a))
 
 
 @lru_cache(maxsize=1024)  # most profiles use few different limits
@@ -237,7 +266,7 @@ def leading(plans: Sequence[Plan], since: float, until: float) -> Line[Cap | Non
 
 def lowest(caps: Sequence[Cap | None]) -> Cap:
     """What all of them allow (K08.FR.04, SC.01); of phases that contradict each other, the lowest."""
-    power, current, phases, phase = _OPEN
+    power, current, phases, phase, mode = _OPEN
     for cap in caps:
         if cap is not None:
             # This runs for each period of each profile, and min() takes four times as long.
@@ -245,7 +274,8 @@ def lowest(caps: Sequence[Cap | None]) -> Cap:
             current = min(current, cap[1])
             phases = min(phases, cap[2])
             phase = cap[3] or phase
-    return Cap(power, current, phases, phase)
+            mode = cap[4] or mode
+    return Cap(power, current, phases, phase, mode)
 
 
 def added(caps: Sequence[Cap | None]) -> Cap:
@@ -278,7 +308,19 @@ def periods_of(line: Line[Cap], unit: str, feed: Feed) -> list[Payload]:
             period["numberPhases"] = min(cap.phases, feed.phases)
             if cap.phase and period["numberPhases"] == 1:
                 period["phaseToUse"] = cap.phase
+        if cap.mode is not None:
+            period |= _told(cap.mode, _watts_for_one(unit, feed, cap.phases))
         _append(found, period)
+    return found
+
+
+def _told(mode: Mode, watts_for_one: float) -> Payload:
+    """What a period says of its mode: the setpoint that counts, whoever has told it."""
+    found: Payload = {"operationMode": mode.name}
+    if mode.setpoint_w is not None and mode.name != operation_modes.IDLE:
+        found["setpoint"] = round(mode.setpoint_w / watts_for_one, 1)
+    if 0 < mode.back_w < math.inf:
+        found["dischargeLimit"] = -math.floor(mode.back_w / watts_for_one * 10 + _INSTANT * 10) / 10
     return found
 
 
@@ -328,4 +370,4 @@ def _is_possible(period: Payload) -> bool:
     """Whether limit and phases are within bounds, and a phase is named only where it is one (K01.FR.19)."""
     phases, phase = period.get("numberPhases", _PHASES), period.get("phaseToUse")
     one = phase is None or (phases == 1 and 1 <= phase <= _PHASES)
-    return 0 <= period["limit"] <= _GREATEST and 1 <= phases <= _PHASES and one
+    return 0 <= period.get("limit", 0) <= _GREATEST and 1 <= phases <= _PHASES and one

@@ -2,6 +2,8 @@
 
 offer     what the EVSE lets the car have: the least of its rating, the cable and its limit
 course    what the car takes of that at each state of charge, see `core.battery`
+giving    the other way round: where its limit says so, the car feeds back an even power down to its
+          `min_soc`; power and currents are below 0 then, and there is no reactive power
 
 Between two inputs nothing of this changes but the state of charge, and a ramp. So `settle` brings the meter
 and the battery up to the moment of an input before anything can change, in closed form.
@@ -10,8 +12,7 @@ and the battery up to the moment of an input before anything can change, in clos
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ocppd.core import battery
 
@@ -29,8 +30,7 @@ _LINES = (0, 1, 2)
 Lines = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """What flows at one moment: `power_w` in all, and by line (L1, L2, L3; DC: the first) A and V.
 
     `power_factor` is that of the car, `phases` is how many are used, 0 for DC.
@@ -54,7 +54,7 @@ class Flow:
     @property
     def reactive_by_line(self) -> Lines:
         """Reactive power of each line, in var."""
-        first, second, third = (watts * tangent(self.power_factor) for watts in self.power_by_line)
+        first, second, third = (abs(watts) * tangent(self.power_factor) for watts in self.power_by_line)
         return first, second, third
 
 
@@ -68,11 +68,11 @@ def tangent(power_factor: float) -> float:
 
 def phases_now(evse: EvseDescription, state: Evse) -> int:
     """How many phases are used here or, without a car, could be used; 0 for DC."""
-    phases = evse.phases
-    if state.car is not None:
-        phases = min(phases, state.car.ev.phases)
-    if state.limit is not None and state.limit.phases is not None:
-        phases = min(phases, state.limit.phases)
+    phases, car, limit = evse.phases, state.car, state.limit
+    if car is not None and car.ev.phases < phases:
+        phases = car.ev.phases
+    if limit is not None and limit.phases is not None and limit.phases < phases:
+        phases = limit.phases
     return phases
 
 
@@ -119,9 +119,12 @@ def is_offering(evse: EvseDescription, station: State, state: Evse) -> bool:
         return False
     if not station.power or station.rebooting:
         return False
-    if state.limit is not None and not _can_be_offered(evse, state):
+    if state.limit is not None and not (state.limit.discharge_w or _can_be_offered(evse, state)):
         return False
-    return any(connector.plugged and _is_usable(station, state, connector) for connector in state.connectors)
+    for connector in state.connectors:  # noqa: SIM110 - asked several times for each sample
+        if connector.plugged and _is_usable(station, state, connector):
+            return True
+    return False
 
 
 def _can_be_offered(evse: EvseDescription, state: Evse) -> bool:
@@ -142,6 +145,17 @@ def _is_usable(state: State, evse: Evse, connector: Connector) -> bool:
 def is_ready(car: Car, now: float) -> bool:
     """Whether the car would take energy that is offered now."""
     return not car.suspended and car.ready_at is not None and now >= car.ready_at and car.soc < battery.FULL
+
+
+def most_back_w(evse: EvseDescription, state: Evse, watts: float) -> float:
+    """How much of `watts` the car can feed back there, were its battery full; 0 where it never does."""
+    car = state.car
+    if car is None or car.ev.max_discharge_w is None:
+        return 0.0
+    amps = [car.ev.cable_a, car.ev.max_a if evse.phases else None]
+    by_current = [it * evse.voltage_v * (phases_now(evse, state) or 1) for it in amps if it is not None]
+    found = min(watts, car.ev.max_discharge_w, evse.max_w, *by_current)
+    return found if found > _NOTHING_W else 0.0
 
 
 def most_w(evse: EvseDescription, state: Evse) -> float:
@@ -179,13 +193,17 @@ def _gain(car: Car) -> float:
 
 def takes_energy(evse: EvseDescription, state: Evse, now: float) -> bool:
     """Whether the car draws from what is offered, or its power rises from 0 at this very moment."""
-    car = state.car
+    car, limit = state.car, state.limit
+    if limit is not None and limit.discharge_w:
+        return car is not None and _is_ready_to_give(car, now)
     return car is not None and is_ready(car, now) and _course(evse, state, car) is not None
 
 
 def power_w(evse: EvseDescription, state: Evse, now: float) -> float:
-    """The power drawn now by a car that is offered energy; 0 where it does not take any."""
-    car = state.car
+    """The power drawn now by a car that is offered energy; 0 where it takes none, below 0 where it gives."""
+    car, limit = state.car, state.limit
+    if limit is not None and limit.discharge_w:
+        return _given_w(limit.discharge_w, car, now)
     if car is None or not is_ready(car, now):
         return 0.0
     course = _course(evse, state, car)
@@ -203,6 +221,15 @@ def seconds_to_full(evse: EvseDescription, state: Evse) -> float:
     return battery.seconds_to_full(course, _gain(car), car.soc, car.drawn_w, _ramp(state, car))
 
 
+def seconds_to_least(state: Evse) -> float:
+    """How long the car that gives now will go on until its battery is down to its least."""
+    car, limit = state.car, state.limit
+    if car is None or limit is None or not limit.discharge_w or _emptiness(car) >= battery.FULL:
+        return math.inf
+    course = battery.constant(limit.discharge_w)
+    return battery.seconds_to_full(course, _loss(car), _emptiness(car), -car.drawn_w, car.ev.ramp_w_s)
+
+
 def seconds_for(evse: EvseDescription, state: Evse, energy_wh: float) -> float:
     """How long the car that charges now needs for that energy; infinity where it is full before."""
     car = state.car
@@ -210,6 +237,30 @@ def seconds_for(evse: EvseDescription, state: Evse, energy_wh: float) -> float:
     if car is None or course is None:
         return math.inf
     return battery.seconds_for(course, _gain(car), car.soc, car.drawn_w, energy_wh, _ramp(state, car))
+
+
+# What the car gives: a battery that empties is one that fills in the mirror
+
+
+def _is_ready_to_give(car: Car, now: float) -> bool:
+    is_willing = not car.suspended and car.ready_at is not None and now >= car.ready_at
+    return is_willing and _emptiness(car) < battery.FULL
+
+
+def _given_w(watts: float, car: Car | None, now: float) -> float:
+    if car is None or not _is_ready_to_give(car, now):
+        return 0.0
+    return -watts if car.ev.ramp_w_s is None else car.drawn_w
+
+
+def _emptiness(car: Car) -> float:
+    """How far the battery is down from full, so that it is 100 where it has reached its least."""
+    return battery.FULL - (car.soc - car.ev.min_soc)
+
+
+def _loss(car: Car) -> float:
+    """Percent of charge that are gone for each Wh at the meter."""
+    return battery.FULL / car.ev.efficiency / car.ev.capacity_wh
 
 
 # The meter
@@ -223,7 +274,11 @@ def settle(evse: EvseDescription, station: State, state: Evse, now: float) -> No
     car = state.car
     if car is not None:
         if car.ready_at is not None and not car.suspended and is_offering(evse, station, state):
-            _charge(evse, state, car, now - max(state.meter.at, car.ready_at))
+            seconds = now - max(state.meter.at, car.ready_at)
+            if state.limit is not None and state.limit.discharge_w:
+                _discharge(state, car, state.limit.discharge_w, seconds)
+            else:
+                _charge(evse, state, car, seconds)
         else:
             car.drawn_w = 0.0
     state.meter.at = now
@@ -254,6 +309,19 @@ def _charge(evse: EvseDescription, state: Evse, car: Car, seconds: float) -> Non
     state.meter.apparent_vah += energy
 
 
+def _discharge(state: Evse, car: Car, watts: float, seconds: float) -> None:
+    """Let energy flow back for `seconds`, or until the battery is at its least."""
+    if seconds < 0 or _emptiness(car) >= battery.FULL:
+        car.drawn_w = 0.0
+        return
+    left, drawn, energy, _ = battery.fill(
+        battery.constant(watts), _loss(car), _emptiness(car), -car.drawn_w, seconds, car.ev.ramp_w_s
+    )
+    car.soc = car.ev.min_soc + (battery.FULL - left)
+    car.drawn_w = -drawn if car.ev.ramp_w_s is not None else 0.0
+    state.meter.export_wh += energy
+
+
 def flow_now(evse: EvseDescription, station: State, state: Evse, now: float) -> Flow:
     """What the EVSE's meter shows now."""
     return flow(evse, state, power_w(evse, state, now) if is_offering(evse, station, state) else 0.0)
@@ -265,4 +333,6 @@ def flow(evse: EvseDescription, state: Evse, power: float) -> Flow:
     used = lines_now(evse, state)
     first, second, third = (amps if line in used else 0.0 for line in _LINES)
     factor = state.car.ev.power_factor if state.car is not None and evse.phases else 1.0
+    if power < 0:
+        first, second, third, factor = first * factor, second * factor, third * factor, 1.0
     return Flow(power, (first, second, third), volts_now(evse, state), phases_now(evse, state), factor)

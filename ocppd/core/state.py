@@ -61,14 +61,15 @@ class Car(Kept):
     """The car at an EVSE: what it is, shared with all of its kind, and how it is doing.
 
     It takes energy from `ready_at` on: None until it has been offered some. `drawn_w` is what it drew when
-    the meter was last settled, kept where its power is ramped. `departure` is when the driver wants to leave.
+    the meter was last settled, below 0 where it fed back, kept where its power is ramped. `departure` is when
+    the driver wants to leave.
     """
 
     ev: Ev = field(default_factory=Ev)
     soc: Percent = 20.0
     ready_at: float | None = None
     suspended: bool = False
-    drawn_w: Annotated[float, Ge(0), Le(1e12)] = 0.0
+    drawn_w: Annotated[float, Ge(-1e12), Le(1e12)] = 0.0
     departure: float | None = None
 
 
@@ -80,8 +81,9 @@ class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
     `power_w` and `voltage_v`, of all phases or of each, are what a command has set them to, None where the
-    simulation decides. `reactive_varh` and `apparent_vah` are other registers. `marks` are what the active
-    and the reactive one showed at the latest sample of a series, for the next that tells of the interval
+    simulation decides. `export_wh` is what was fed back, which only grows, too. `reactive_varh` and
+    `apparent_vah` are other registers. `marks` are what the active and the reactive one, and that of export
+    where there was any, showed at the latest sample of a series, for the next that tells of the interval
     between.
 
     `key` is the secret it signs with, in hexadecimal. `page` counts what it has signed of transactions,
@@ -92,9 +94,10 @@ class Meter(Kept):
     at: float = 0.0
     reactive_varh: float = 0.0
     apparent_vah: float = 0.0
+    export_wh: Annotated[float, Ge(0), Le(1e15)] = 0.0
     power_w: float | None = None
     voltage_v: Volts | tuple[Volts, Volts, Volts] | None = None
-    marks: dict[str, tuple[float, float]] | None = None
+    marks: dict[str, tuple[float, float] | tuple[float, float, float]] | None = None
     key: str = ""
     page: int = 0
     idle_page: int = 0
@@ -157,7 +160,8 @@ class Authorization(Kept):
     `suspended` that for this reason no more energy is given (E05).
 
     `signed` is that the meter has signed a reading for it. `tariff` is the driver's own (I01), `languages`
-    are those that the driver prefers, the first one most (O01.FR.08).
+    are those that the driver prefers, the first one most (O01.FR.08). `energy_transfer` are the
+    EnergyTransferModeEnumTypes that the CSMS has allowed to it (Q01), None: it has named none.
     """
 
     token: dict[str, Any]
@@ -170,6 +174,7 @@ class Authorization(Kept):
     tariff: Text | None = None
     languages: tuple[str, ...] = ()
     priority: Annotated[int, Ge(-9), Le(9)] | None = None
+    energy_transfer: tuple[str, ...] | None = None
 
 
 @dataclass(slots=True)
@@ -222,6 +227,35 @@ class Account(Kept):
     is_told: bool = False
 
 
+ChargingState = Literal["Charging", "EVConnected", "SuspendedEV", "SuspendedEVSE", "Idle"]
+
+
+@dataclass(slots=True)
+class V2x(Kept):
+    """A transaction in which a car may do more than charge (Q).
+
+    `energy_transfer` are the EnergyTransferModeEnumTypes that the CSMS has allowed while it runs, None: those
+    of the authorization. `mode_told` is the OperationModeEnumType that was told last.
+    """
+
+    energy_transfer: tuple[str, ...] | None = None
+    mode_told: str = "ChargingOnly"
+
+
+@dataclass(slots=True)
+class TxLimit(Kept):
+    """A TransactionLimitType: what a transaction may cost, take and last, and how full the car may become.
+
+    `reached` is the TriggerReasonEnumType of the one that was told to be reached.
+    """
+
+    cost: Annotated[float, Ge(0), Le(1e12)] | None = None
+    energy_wh: Annotated[float, Ge(0), Le(1e12)] | None = None
+    seconds: Annotated[float, Ge(0), Le(1e12)] | None = None
+    soc: Percent | None = None
+    reached: str | None = None
+
+
 @dataclass(slots=True)
 class Transaction(Kept):
     """A running transaction; `seq_no` is the next to be used (E01.FR.07).
@@ -233,15 +267,17 @@ class Transaction(Kept):
     `power_path_closed` is when energy could first be delivered, in epoch seconds: Relative profiles count
     from then. `rate_w` is the power of which the CSMS knows, where a limit has changed it (K11.FR.04). `talk`
     is that of an ISO 15118 car, `account` what the station itself counts, `has_priority` that its
-    PriorityCharging profile counts (K21).
+    PriorityCharging profile counts (K21). `v2x` is there where more than charging is concerned,
+    `limit` where the CSMS has set one to the transaction itself (E16).
     """
 
     id: str
     started: float
     energy_start_wh: float
     reactive_start_varh: float = 0.0
+    export_start_wh: float = 0.0
     seq_no: int = 0
-    charging_state: str = "Idle"
+    charging_state: ChargingState = "Idle"
     connector_told: int = 0
     key_told: bool = False
     phases_told: int | None = None
@@ -258,6 +294,8 @@ class Transaction(Kept):
     talk: EvTalk | None = None
     account: Account | None = None
     has_priority: bool = False
+    v2x: V2x | None = None
+    limit: TxLimit | None = None
 
 
 @dataclass(slots=True)
@@ -267,6 +305,10 @@ class Limit(Kept):
     `power_w` counts for all phases together, `current_a` for each; None: the other one, or no limit. Both 0:
     nothing is given. `phases` (1 to 3) is how many may be used and `phase` which one, None where it is open.
     `source` is the ChargingProfilePurpose of what limits most, or `Hardware` for the station's own maximum.
+
+    `mode` is the OperationModeEnumType of the profile that leads, `setpoint_w` what it wants to flow, below 0
+    back to the grid, None where it does not say. `discharge_w` is what the car is to feed back while it has
+    it, as far as car and station can; with that it is given nothing.
     """
 
     power_w: Annotated[float, Ge(0)] | None = None
@@ -274,6 +316,9 @@ class Limit(Kept):
     phases: Annotated[int, Ge(1), Le(3)] | None = None
     phase: Annotated[int, Ge(1), Le(3)] | None = None
     source: str = "TxProfile"
+    mode: str = "ChargingOnly"
+    setpoint_w: Annotated[float, Ge(-1e12), Le(1e12)] | None = None
+    discharge_w: Annotated[float, Ge(0), Le(1e12)] = 0.0
 
 
 @dataclass(slots=True)
@@ -291,7 +336,7 @@ class ChargingProfile(Kept):
     told: float | None = None
 
 
-ResetType = Literal["Immediate", "OnIdle"]
+ResetType = Literal["Immediate", "ImmediateAndResume", "OnIdle"]
 
 
 @dataclass(slots=True)
@@ -312,7 +357,8 @@ class Evse(Kept):
     """`points` are the TxStartPoint conditions that held when last looked at (E01, E06).
 
     `reservation_id` is that of the reservation which was used and has not been told yet. `owner` is whose
-    cable is kept locked though that authorization has ended (E05.FR.11, E09.FR.03).
+    cable is kept locked though that authorization has ended (E05.FR.11, E09.FR.03). `setpoint_w` is what an
+    energy manager on site wants to flow (Q05), below 0 back to the grid; None: it wants nothing.
     """
 
     connectors: list[Connector] = field(default_factory=list)
@@ -326,6 +372,7 @@ class Evse(Kept):
     points: list[str] = field(default_factory=list)
     reservation_id: int | None = None
     limit: Limit | None = None
+    setpoint_w: Annotated[float, Ge(-1e9), Le(1e9)] | None = None
     meter: Meter = field(default_factory=Meter)
     bill: Bill | None = None
     driver_tariff: DriverTariff | None = None
@@ -566,6 +613,14 @@ class DerControl(Kept):
 
 
 @dataclass(slots=True)
+class FrequencySignal(Kept):
+    """An AFRRSignal of the CSMS (Q07): its value, and from `at` on, on the station's clock, it counts."""
+
+    at: float
+    value: int
+
+
+@dataclass(slots=True)
 class WrongCodes(Kept):
     """How many wrong PINs there were in a row, and until when no other may be tried (C04.FR.06)."""
 
@@ -712,6 +767,8 @@ class State(Kept):
     `token_cache` is what the CSMS has said of tokens (C10), by their digests; see `c_cache.Entry`.
     `dark_since` is when the power went, in epoch seconds. `clock_jump` are the seconds by which the clock was
     last put right, 0 where that was too little to tell.
+    `frequency_hz` is the grid's where a command has set it, None: as the hardware expects it.
+    `scenario` names the run of a scenario that goes on here.
     `firmware` is the version that was installed here, `firmware_status` what the CSMS was last told of an
     update, with `firmware_request_id`; `publish_status` and `publish_request_id` are those of publications.
     """
@@ -733,6 +790,8 @@ class State(Kept):
     charging_profiles: tuple[ChargingProfile, ...] = ()
     tariffs: tuple[DefaultTariff, ...] = ()
     der_controls: tuple[DerControl, ...] = ()
+    signals: tuple[FrequencySignal, ...] = ()
+    frequency_hz: Annotated[float, Ge(1), Le(1000)] | None = None
     battery_swap: BatterySwap | None = None
     token_cache: dict[str, str] | None = None
     local_list: LocalList | None = None
@@ -755,6 +814,7 @@ class State(Kept):
     overrides: tuple[Override, ...] = ()
     held: tuple[Held, ...] = ()
     chaos: Chaos | None = None
+    scenario: str | None = None
     firmware: str | None = None
     firmware_update: FirmwareUpdate | None = None
     firmware_status: str | None = None
@@ -783,7 +843,7 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
     for evse, description in zip(state.evses, hardware.evses, strict=True):
         del evse.connectors[len(description.connectors) :]
         evse.connectors += [Connector() for _ in range(len(description.connectors) - len(evse.connectors))]
-    if not state.nonce:
+    if is_new := not state.nonce:
         draw = Random(seed)  # noqa: S311 - a simulation, not a secret
         state.seed, state.nonce = draw.getrandbits(64), f"{draw.getrandbits(64):016x}"
     for evse in state.evses:
@@ -793,7 +853,8 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
     for number, evse in gone:
         if evse.transaction is not None:
             _end_for_good(state, number, evse, evse.transaction)
-    _forget_gone_places(state)
+    if not is_new:
+        _forget_gone_places(state)
 
 
 def _end_for_good(state: State, number: int, evse: Evse, tx: Transaction) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ocppd.core.reservations import is_kept
 
@@ -11,11 +11,12 @@ if TYPE_CHECKING:
 
     from ocppd.core.station import Station
 
-_WORST_FIRST = ("Faulted", "Unavailable", "Reserved", "Occupied", "Available")
+Status = Literal["Available", "Occupied", "Reserved", "Unavailable", "Faulted"]
+_WORST_FIRST: tuple[Status, ...] = ("Faulted", "Unavailable", "Reserved", "Occupied", "Available")
 STATUSES = tuple(reversed(_WORST_FIRST))
 
 
-def connector_status(st: Station, evse: int, connector: int) -> str:
+def connector_status(st: Station, evse: int, connector: int) -> Status:
     """The ConnectorStatusEnumType: fault over unavailable over reserved over occupied (G01)."""
     state = st.connector(evse, connector)
     if state.faults:
@@ -30,7 +31,7 @@ def connector_status(st: Station, evse: int, connector: int) -> str:
     return "Occupied" if state.plugged else "Available"
 
 
-def evse_status(st: Station, evse: int) -> str:
+def evse_status(st: Station, evse: int) -> Status:
     """Available while one of its connectors is, and none is in use; else what most keeps it from that."""
     statuses = [connector_status(st, evse, number) for number in _numbers(st.evse(evse).connectors)]
     if "Occupied" in statuses:
@@ -38,7 +39,7 @@ def evse_status(st: Station, evse: int) -> str:
     return "Available" if "Available" in statuses else _worst(statuses)
 
 
-def station_status(st: Station) -> str:
+def station_status(st: Station) -> Status:
     """Available while one of its EVSEs is; else what most keeps it from that."""
     statuses = [evse_status(st, number) for number, _ in st.evses()]
     return "Available" if "Available" in statuses else _worst(statuses)
@@ -78,7 +79,7 @@ def is_in_transaction(st: Station, evse: int, connector: int) -> bool:
     return waits or place.connectors[connector - 1].plugged
 
 
-def _worst(statuses: list[str]) -> str:
+def _worst(statuses: list[Status]) -> Status:
     return next(status for status in _WORST_FIRST if status in statuses)
 
 

@@ -49,9 +49,18 @@ STREAM = "NotifyPeriodicEventStream"
 
 # What only 2.1 has of a message that both have, by its path; each list on the way is gone through.
 _ONLY_IN_21: dict[str, tuple[tuple[str, ...], ...]] = {
+    "NotifyEVChargingNeeds": (
+        ("chargingNeeds", "availableEnergyTransfer"),
+        ("chargingNeeds", "v2xChargingParameters"),
+    ),
     "NotifyEVChargingSchedule": (("selectedChargingScheduleId",),),
     "NotifyMonitoringReport": (("monitor", "variableMonitoring", "eventNotificationType"),),
-    "TransactionEvent": (("costDetails",), ("transactionInfo", "tariffId")),
+    "TransactionEvent": (
+        ("costDetails",),
+        ("transactionInfo", "operationMode"),
+        ("transactionInfo", "tariffId"),
+        ("transactionInfo", "transactionLimit"),
+    ),
 }
 
 
@@ -60,11 +69,21 @@ _NOT_DONE: dict[str, tuple[str, str]] = {
     "CertificateSigned": ("certificateType", "V2G20Certificate"),
     "GetLog": ("logType", "DataCollectorLog"),
     "InstallCertificate": ("certificateType", "OEMRootCertificate"),
-    "Reset": ("type", "ImmediateAndResume"),
 }
 _REJECTED = {"status": "Rejected", "statusInfo": {"reasonCode": "UnsupportedParam"}}
 # What 2.0.1 has no word for, and the word that comes nearest.
-_OLDER_WORDS = {"TransactionEvent": {"triggerReason": {"TariffChanged": "Trigger"}}}
+_OLDER_WORDS = {
+    "TransactionEvent": {
+        "triggerReason": {
+            "CostLimitReached": "ChargingStateChanged",
+            "LimitSet": "Trigger",
+            "OperationModeChanged": "ChargingRateChanged",
+            "SoCLimitReached": "ChargingStateChanged",
+            "TariffChanged": "Trigger",
+            "TxResumed": "Trigger",
+        }
+    }
+}
 
 
 def version_of(protocol: str | None) -> Version:

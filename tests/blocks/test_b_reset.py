@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from ocppd.core.description import Connector, Evse, Hardware, Preset
+from ocppd.core.schemas import OCPP_21
 from ocppd.core.times import format_time
 from tests.bench import Bench, Json, with_presets
 from tests.blocks.device_model import value_of
+from tests.blocks.profiles import charge
 
 NewBench = Callable[..., Bench]
 TOKEN = {"idToken": "04A2B3C4", "type": "ISO14443"}
@@ -496,3 +498,51 @@ def test_whoever_uses_a_reservation_while_a_reset_waits_finds_no_closed_door(new
     assert told(bench) == [(1, 1, "Unavailable")]
     bench.do("plug-in", evse=2, connector=1)
     assert (2, 1, "Occupied") in told(bench)
+
+
+# OCPP 2.1
+
+
+def test_ImmediateAndResume_of_2_1_takes_transactions_up_again(new_bench: NewBench) -> None:
+    bench = new_bench(protocol=OCPP_21)
+    number = charge(bench)
+    bench.advance(599)
+    bench.sent()
+    assert bench.csms("Reset", {"type": "ImmediateAndResume"}) == {"status": "Accepted"}
+    bench.drop()
+    bench.advance(10)
+    bench.reconnect()
+    bench.advance(595)
+    calls = bench.sent()
+    assert [it["reason"] for name, it in calls if name == "BootNotification"] == ["RemoteReset"]
+    events = [it for name, it in calls if name == "TransactionEvent"]
+    assert {it["eventType"] for it in events} == {"Updated"}
+    assert {it["transactionInfo"]["transactionId"] for it in events} == {number}
+    assert "TxResumed" in [it["triggerReason"] for it in events]
+    bench.station.look(bench.clock.now)
+    assert bench.state.evses[0].meter.energy_wh == pytest.approx(11_000 * (1205 - 5) / 3600)
+
+
+def test_in_2_0_1_a_transaction_that_goes_on_after_a_power_cut_tells_nothing_new(bench: Bench) -> None:
+    charge(bench)
+    bench.drop()
+    bench.do("power", "off")
+    bench.advance(60)
+    bench.do("power", "on")
+    bench.advance(10)
+    bench.sent()
+    bench.reconnect()
+    assert "TxResumed" not in [it["triggerReason"] for it in bench.tx()]
+
+
+def test_after_a_power_cut_2_1_is_told_that_the_transaction_goes_on(new_bench: NewBench) -> None:
+    bench = new_bench(protocol=OCPP_21)
+    charge(bench)
+    bench.drop()
+    bench.do("power", "off")
+    bench.advance(60)
+    bench.sent()
+    bench.do("power", "on")
+    bench.advance(10)
+    bench.reconnect()
+    assert "TxResumed" in [it["triggerReason"] for it in bench.tx()]

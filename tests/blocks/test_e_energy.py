@@ -32,6 +32,26 @@ def test_E02_suspending_twice_changes_nothing(bench: Bench) -> None:
     assert [it.done.changed for it in changes if it and it.done] == [True, False, True, False]
 
 
+def test_E02_what_the_EVSE_suspends_ends_with_the_transaction(bench: Bench) -> None:
+    bench.set("TxCtrlr.TxStopPoint", "Authorized")
+    charge(bench)
+    bench.do("suspend", "evse")
+    bench.do("stop")
+    assert bench.story()[-1].startswith("Ended")
+    bench.do("authorize", TOKEN)
+    assert bench.story()[-1] == "Updated ChargingStateChanged Charging"
+    assert is_charging(bench)
+
+
+def test_E02_the_EVSE_may_be_suspended_before_its_transaction(bench: Bench) -> None:
+    bench.do("suspend", "evse")
+    charge(bench)
+    assert not is_charging(bench)
+    bench.do("unplug")
+    charge(bench)
+    assert is_charging(bench)
+
+
 def test_E02_no_car_can_suspend_where_there_is_none(bench: Bench) -> None:
     assert error(bench.do("suspend", "ev")) == "invalid_state"
 

@@ -136,6 +136,15 @@ def test_what_was_served_is_served_after_a_restart(server: Bench) -> None:
     assert told(server) == []
 
 
+def test_without_a_file_server_nothing_is_served_after_a_restart_and_with_one_again(server: Bench) -> None:
+    publish(server)
+    goes_well(server)
+    server.refit(Hardware())
+    assert server.jobs == {}
+    server.refit(Hardware(publishes_firmware=True))
+    assert list(server.jobs) == [JOB]
+
+
 def test_nothing_is_served_without_power(server: Bench) -> None:
     publish(server)
     goes_well(server)

@@ -387,8 +387,6 @@ def test_an_unknown_type_of_message_is_MessageTypeNotSupported_in_2_1(newer: Ben
     [
         ("Frobnicate", "NotImplemented"),
         ("Heartbeat", "NotImplemented"),
-        ("AFRRSignal", "NotSupported"),
-        ("NotifyAllowedEnergyTransfer", "NotSupported"),
         ("BatterySwap", "NotSupported"),
     ],
 )

@@ -47,6 +47,8 @@ EVS = st.builds(
     efficiency=st.sampled_from([1.0, 0.9]),
     curve=CURVES,
     ramp_w_s=st.none() | st.floats(1, 100_000),
+    max_discharge_w=st.none() | st.floats(500, 200_000),
+    min_soc=st.sampled_from([0.0, 10.0, 55.5]),
 )
 CARS = st.builds(
     Car, ev=EVS, soc=st.floats(0, 100), ready_at=st.just(0.0), drawn_w=st.just(0.0) | st.floats(0, 50_000)
@@ -81,20 +83,21 @@ def charging(car: Car, meter: Meter | None = None, limit: Limit | None = None) -
 
 
 def by_steps(description: Description, place: Evse, seconds: float, steps: int = 2000) -> float:
-    """The energy after `seconds` by small steps of the law: power goes to its target by the ramp."""
+    """The energy after `seconds` by small steps of the law: power goes to its target by the ramp, and on."""
     evse = copy.deepcopy(place)
     car, meter, width = evse.car, evse.meter, seconds / steps
     assert car is not None
     ramp = car.ev.ramp_w_s if meter.power_w is None else None
     free = Evse(car=replace(car, ev=replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit)
     assert free.car is not None
-    watts, wh = car.drawn_w, 0.0
+    watts, wh, is_there = car.drawn_w, 0.0, False
     for _ in range(steps):
         for half in (0.5, 1.0):  # the midpoint rule
             target = session.power_w(description, free, 1.0)
-            if ramp is not None and target:
+            if ramp is not None and target and not is_there:
                 change = ramp * width / 2
                 watts = min(target, watts + change) if watts < target else max(target, watts - change)
+                is_there = watts == target
             else:
                 watts = target
             if half == 1.0:
@@ -177,6 +180,110 @@ def test_what_the_battery_gains_is_what_the_meter_counts_but_for_the_losses(
     session.settle(description, state, evse, seconds)
     gained = (car.soc - before) / 100 * car.ev.capacity_wh
     assert gained == pytest.approx(evse.meter.energy_wh * car.ev.efficiency, rel=1e-6, abs=1e-3)
+
+
+# Both ways
+
+
+def asked(description: Description, car: Car, watts: float) -> Limit:
+    """The limit with which that flows, below 0 back to the grid; see `core.limits`."""
+    if watts >= 0:
+        return Limit(power_w=watts)
+    place = charging(car)[1]
+    return Limit(power_w=0, current_a=0, discharge_w=session.most_back_w(description, place, -watts))
+
+
+BOTH_WAYS = st.lists(st.tuples(SECONDS, st.floats(-30_000, 30_000)), min_size=1, max_size=8)
+
+
+@given(DESCRIPTIONS, CARS, BOTH_WAYS)
+def test_Q03_the_battery_gains_import_less_its_losses_and_loses_export_and_its_losses(
+    description: Description, car: Car, pieces: list[tuple[float, float]]
+) -> None:
+    state, evse = charging(car)
+    before, now, meter = car.soc, 0.0, evse.meter
+    for seconds, watts in pieces:
+        registers, soc, now = (meter.energy_wh, meter.export_wh), car.soc, now + seconds
+        car.drawn_w, evse.limit = 0.0, asked(description, car, watts)
+        session.settle(description, state, evse, now)
+        assert meter.energy_wh >= registers[0]
+        assert meter.export_wh >= registers[1]
+        assert registers[0] == meter.energy_wh or watts >= 0
+        assert registers[1] == meter.export_wh or watts < 0
+        assert min(soc, car.ev.min_soc) <= car.soc <= 100
+    gained = (car.soc - before) / 100 * car.ev.capacity_wh
+    balance = meter.energy_wh * car.ev.efficiency - meter.export_wh / car.ev.efficiency
+    assert gained == pytest.approx(balance, rel=1e-6, abs=1e-3)
+    assert meter.export_wh == 0 or car.ev.max_discharge_w is not None
+
+
+@given(DESCRIPTIONS, CARS, st.floats(1, 50_000), st.floats(1, 50_000), st.floats(0, 1))
+def test_Q03_the_power_that_flows_back_is_the_slope_of_the_export_register(
+    description: Description, car: Car, watts: float, seconds: float, part: float
+) -> None:
+    car.drawn_w = 0.0
+    state, evse = charging(car, None, asked(description, car, -watts))
+    now, instant = seconds * part, 1e-2
+    session.settle(description, state, evse, now)
+    before, flow = evse.meter.export_wh, session.flow_now(description, state, evse, now)
+    assert flow.power_w <= 0
+    assert sum(flow.power_by_line) == pytest.approx(flow.power_w, abs=1e-6)
+    session.settle(description, state, evse, now + instant)
+    after = session.flow_now(description, state, evse, now + instant).power_w
+    low, high = min(-flow.power_w, -after), max(-flow.power_w, -after)
+    gained = (evse.meter.export_wh - before) * 3600 / instant
+    slack = 1e-6 * high + evse.meter.export_wh * 1e-6 + 1e-3
+    assert gained <= high + slack
+    assert gained >= low - slack or car.soc <= car.ev.min_soc + 1e-9
+    assert high <= watts * (1 + 1e-9)
+
+
+@given(DESCRIPTIONS, CARS, st.floats(1, 50_000), st.lists(SECONDS, min_size=1, max_size=8))
+def test_Q03_looking_more_often_changes_nothing_of_what_flows_back(
+    description: Description, car: Car, watts: float, pieces: list[float]
+) -> None:
+    car.drawn_w = 0.0
+    limit = asked(description, car, -watts)
+    once = charging(copy.copy(car), Meter(), limit)
+    often = charging(copy.copy(car), Meter(), limit)
+    now = 0.0
+    for piece in pieces:
+        now += piece
+        session.settle(description, *often, now)
+    session.settle(description, *once, now)
+    assert often[1].meter.export_wh == pytest.approx(once[1].meter.export_wh, rel=1e-6, abs=0.1)
+
+
+@given(DESCRIPTIONS, CARS, st.floats(1, 50_000))
+def test_Q03_the_battery_is_at_its_least_exactly_when_it_is_said_to_be(
+    description: Description, car: Car, watts: float
+) -> None:
+    car.drawn_w = 0.0
+    state, evse = charging(car, None, asked(description, car, -watts))
+    seconds = session.seconds_to_least(evse)
+    if math.isinf(seconds):
+        assert session.power_w(description, evse, 0.0) == 0
+        return
+    if seconds > 2:
+        nearly = copy.copy(car)
+        session.settle(description, *charging(nearly, Meter(), evse.limit), seconds * (1 - 1e-6) - 1)
+        assert nearly.soc > car.ev.min_soc
+    session.settle(description, state, evse, seconds)
+    assert car.soc == pytest.approx(car.ev.min_soc, abs=1e-9)
+    assert session.flow_now(description, state, evse, seconds).power_w == 0
+    assert math.isinf(session.seconds_to_least(evse))
+
+
+@given(DESCRIPTIONS, CARS, st.floats(1, 50_000), st.floats(1_700_000_000, 1_800_000_000))
+def test_Q03_the_moment_of_the_least_is_met_although_epoch_seconds_are_coarse(
+    description: Description, car: Car, watts: float, now: float
+) -> None:
+    car.drawn_w = 0.0
+    state, evse = charging(car, Meter(at=now), asked(description, car, -watts))
+    seconds = session.seconds_to_least(evse)
+    if seconds < 1e6:
+        session.settle(description, state, evse, now + seconds)
+        assert math.isinf(session.seconds_to_least(evse))
 
 
 @given(DESCRIPTIONS, CARS, METERS, LIMITS)
