@@ -7,14 +7,15 @@ them what the drivers are told of tariff and cost, which only AlwaysFront suppre
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any, get_args
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, get_args
 
 from ocppd.core.state import Display, DisplayMessage, Priority, Text
 from ocppd.core.status import evse_status, station_status
 from ocppd.core.variables import boolean, integer, members, string
 
 if TYPE_CHECKING:
+    from ocppd.core.shapes import CostView, DisplayLine
     from ocppd.core.state import Evse
     from ocppd.core.station import Station
 
@@ -61,15 +62,18 @@ class Line:
     message: DisplayMessage | None = None
     display: Display | None = None
 
-    def view(self) -> dict[str, Any]:
+    def view(self) -> DisplayLine:
         """As `station/<id>/state` spells it."""
+        at, text = self.display, self.text
         return {
             "about": self.about,
             "id": self.message.id if self.message else None,
             "priority": self.message.priority if self.message else None,
             "evse": self.evse,
-            "display": asdict(self.display) if self.display else None,
-            **asdict(self.text),
+            "display": {"instance": at.instance, "evse": at.evse, "connector": at.connector} if at else None,
+            "content": text.content,
+            "format": text.format,
+            "language": text.language,
         }
 
 
@@ -223,7 +227,7 @@ def _text(content: str) -> Text | None:
     return Text(content) if content else None
 
 
-def cost(st: Station, evse: Evse) -> dict[str, Any] | None:
+def cost(st: Station, evse: Evse) -> CostView | None:
     """What the transaction there costs, or the last one has cost, as the state of the EVSE spells it."""
     tx, bill = evse.transaction, evse.bill
     amount = tx.cost if tx else bill.cost if bill else None

@@ -8,7 +8,34 @@ OcppdError
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
+
+ErrorCode = Literal[
+    "bad_payload",
+    "bad_json",
+    "too_large",
+    "missing_argument",
+    "invalid_argument",
+    "unknown_command",
+    "unknown_station",
+    "unknown_evse",
+    "unknown_connector",
+    "ambiguous_target",
+    "invalid_state",
+    "not_connected",
+    "csms_rejected",
+    "csms_error",
+    "csms_timeout",
+    "timeout",
+    "busy",
+    "retained_command",
+    "expired",
+    "not_allowed",
+    "station_conflict",
+    "unsupported",
+    "internal",
+]
+"""The stable codes of the MQTT API."""
 
 
 class OcppdError(Exception):
@@ -40,20 +67,20 @@ class FrameError(CallError):
 
 
 class CommandError(OcppdError):
-    """`code` is one of the stable codes of the MQTT API, `message` is for people."""
+    """`message` is for people."""
 
-    def __init__(self, code: str, message: str, details: dict[str, Any] | None = None) -> None:
+    def __init__(self, code: ErrorCode, message: str, details: dict[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.details = details
 
 
-_CODE_OF_FAILURE = {"NotSent": "not_connected", "Timeout": "csms_timeout"}
+_CODE_OF_FAILURE: dict[str, ErrorCode] = {"NotSent": "not_connected", "Timeout": "csms_timeout"}
 
 
 def as_command_error(failure: CallError) -> CommandError:
     """What a command says whose call of the CSMS has failed."""
-    code = _CODE_OF_FAILURE.get(failure.code, "csms_error")
+    code: ErrorCode = _CODE_OF_FAILURE.get(failure.code, "csms_error")
     details = {"code": failure.code, "details": failure.details} if code == "csms_error" else {}
     return CommandError(code, str(failure), details)

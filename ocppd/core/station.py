@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import quote
 from uuid import UUID
 
@@ -30,21 +30,20 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something that happened, at an EVSE and a connector or at 0, the level above.
 
     `data` of a public event is JSON-able, and `seq` counts the public ones of this station.
     """
 
     name: str
-    evse: int = 0
-    connector: int = 0
-    data: dict[str, Any] = field(default_factory=dict)
-    cause: str = ""
-    request_id: str | None = None
-    ts: float = 0.0
-    seq: int = 0
+    evse: int
+    connector: int
+    data: dict[str, Any]
+    cause: str
+    request_id: str | None
+    ts: float
+    seq: int
 
     @property
     def is_public(self) -> bool:
@@ -277,7 +276,8 @@ class Station:
     @property
     def next_due(self) -> float | None:
         """When `wake` is due, in epoch seconds."""
-        return min(self.state.timers.values(), default=None)
+        timers = self.state.timers
+        return min(timers.values()) if timers else None
 
     @property
     def is_online(self) -> bool:

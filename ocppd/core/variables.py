@@ -143,7 +143,12 @@ def option(
 
 
 def members(
-    component: str, name: str, default: str, values: Iterable[str], data_type: str = "MemberList", **more: Any
+    component: str,
+    name: str,
+    default: str | FromHardware,
+    values: Iterable[str],
+    data_type: str = "MemberList",
+    **more: Any,
 ) -> Variable[tuple[str, ...]]:
     """A set (MemberList) or a sequence (SequenceList) of `values`, separated by commas."""
     return Variable(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from ocppd.core.chaos import Chaos
 
@@ -15,17 +15,35 @@ if TYPE_CHECKING:
 MOST_WAITING = 1000  # frames of one direction; more are lost, as on any line
 
 
+class Timer(Protocol):
+    """What `Timers.call_at` returns."""
+
+    def cancel(self) -> None:
+        """It is not to ring any more."""
+
+
+class Timers(Protocol):
+    """What an event loop can do with time."""
+
+    def time(self) -> float:
+        """Seconds since whenever."""
+
+    def call_at(self, when: float, callback: Callable[[], object], /) -> Timer:
+        """Call back at that time."""
+
+
 class Turbulence:
     """One direction of one connection. Frames keep their order; `deliver` gets what arrives.
 
-    What is not late arrives before `put` returns, unless others are still on their way.
+    What is not late arrives before `put` returns, unless others are still on their way. `timers` are those of
+    the running event loop unless others are given.
     """
 
-    def __init__(self, deliver: Callable[[str], None]) -> None:
+    def __init__(self, deliver: Callable[[str], None], timers: Timers | None = None) -> None:
         self._deliver = deliver
-        self._loop = asyncio.get_running_loop()
+        self._loop: Timers = timers or asyncio.get_running_loop()
         self._waiting: deque[tuple[float, str]] = deque()
-        self._timer: asyncio.TimerHandle | None = None
+        self._timer: Timer | None = None
         self.become(None, "")
 
     def become(self, chaos: Chaos | None, way: str) -> None:

@@ -70,7 +70,7 @@ user root
         str(tool("mosquitto")), "-c", str(config), stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL
     )
     try:
-        await _listening(port)
+        await listening(port)
         yield port
     finally:
         with contextlib.suppress(ProcessLookupError):
@@ -78,7 +78,8 @@ user root
         await process.wait()
 
 
-async def _listening(port: int) -> None:
+async def listening(port: int) -> None:
+    """Return when somebody listens there."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
             try:

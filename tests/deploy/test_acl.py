@@ -148,6 +148,11 @@ async def test_a_button_may_plug_in_and_present_a_card(ocppd: Daemon, operator: 
         await buttons.succeed("CP002", "authorize", id_token=TOKEN)
         await buttons.succeed("CP002", "unplug")
         await buttons.until(lambda: buttons.text(f"{PLUG}/status") == "Available")
+        # A switch for charging, the car of which is there already.
+        await buttons.succeed("CP001/1/1", "plug-in")
+        await buttons.succeed("CP001/1", "charge", on=True)
+        await operator.shows("station/CP001/evse/1/state", tx__state="Charging")
+        await buttons.succeed("CP001", "charge", on=False)
 
 
 async def test_a_dashboard_reads_what_is_shown(ocppd: Daemon, operator: Account, port: int) -> None:
@@ -211,6 +216,29 @@ async def test_nobody_may_do_anything_else(ocppd: Daemon, operator: Account, por
     await operator.succeed("CP001", "reset", type="Immediate")
     sent = {(topic, payload.encode()) for messages in NOT_FOR.values() for topic, payload in messages.items()}
     assert sent.isdisjoint(operator.messages)
+
+
+async def test_home_assistant_hears_of_stations_from_the_daemon_alone(
+    port: int, remote: Csms, tmp_path: Path
+) -> None:
+    config = "homeassistant/device/ocppd_CP001/config"
+    announcing = tree(port, remote, station())
+    announcing["mqtt"]["discovery"] = {}
+    access: Json = {"username": "operator", "password": PASSWORDS["operator"]}
+    async with aiomqtt.Client("127.0.0.1", port, **access) as home:
+        await home.subscribe("homeassistant/#", qos=1)
+        heard = aiter(home.messages)
+        async with daemon(tmp_path, announcing) as ocppd:
+            await ocppd.ready()
+            found = await anext(heard)
+            assert (found.topic.value, orjson.loads(found.payload)["dev"]["name"]) == (config, "CP001")
+            for name in ("buttons", "dashboard", "operator"):
+                forger: Json = {"username": name, "password": PASSWORDS[name]}
+                async with aiomqtt.Client("127.0.0.1", port, **forger) as raw:
+                    await raw.publish(config, "forged", qos=1, retain=True)
+            # What the operator may say comes next, so nothing came between.
+            await home.publish("homeassistant/status", "offline", qos=1)
+            assert (await anext(heard)).topic.value == "homeassistant/status"
 
 
 async def test_a_daemon_that_the_broker_does_not_hear_says_so(

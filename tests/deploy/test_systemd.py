@@ -200,6 +200,10 @@ async def test_prometheus_reads_the_metrics(remote: Csms, tmp_path: Path) -> Non
     assert samples["ocppd_stations down"] == 0
     assert samples["ocppd_resident_memory_bytes"] > 2**20
     assert samples["ocppd_mqtt_dropped_total"] == 0
+    assert samples["ocppd_connectors Available"] == 1
+    assert samples["ocppd_connectors Faulted"] == 0
+    assert samples["ocppd_ocpp_frames_total sent"] >= 2
+    assert samples["ocppd_ocpp_frames_total received"] >= 2
 
 
 @needs_systemd
@@ -372,6 +376,7 @@ async def test_the_service_on_a_machine(machine: Machine, tmp_path: Path) -> Non
             "port: 1883": f"port: {port}",
             "url: [^ ]*": f"url: {remote.url}",
             "metrics: [^ ]*": f"metrics: 127.0.0.1:{free_port()}",
+            ". traces:": "traces:",
         }.items():
             await machine.run(f"sed -i 's#{key}#{value}#' /etc/ocppd/ocppd.yaml")
         await without_passwords(machine)
@@ -396,6 +401,8 @@ async def test_the_service_on_a_machine(machine: Machine, tmp_path: Path) -> Non
         assert await machine.property("ExecMainStatus") == "0"
         assert "daemon.stopped" in await machine.log()
         assert await machine.run("ls /var/lib/ocppd/") == "CP001.json\nCP002.json"
+        traces = await machine.run("ls /var/log/ocppd/")
+        assert traces.splitlines()[0].startswith("CP001"), traces
         await machine.follow("Uninstall")
         assert (
             await machine.run("find / -xdev -name '*ocppd*' -not -path '/root/*' -not -path '/proc/*'") == ""
@@ -412,7 +419,7 @@ async def without_passwords(machine: Machine) -> None:
 
 
 async def locked_up(machine: Machine) -> None:
-    """It has no rights, and can write to its state directory alone."""
+    """It has no rights, and can write to its own two directories alone."""
     pid = await machine.property("MainPID")
     status = dict(
         line.split(":\t", 1) for line in (await machine.run(f"cat /proc/{pid}/status")).splitlines()
@@ -426,7 +433,7 @@ async def locked_up(machine: Machine) -> None:
     )
     assert int(files.split()[3]) >= 20000
     inside = f"nsenter -t {pid} -m"
-    for place in ("/etc/ocppd", "/opt/ocppd", "/usr", "/var/lib"):
+    for place in ("/etc/ocppd", "/opt/ocppd", "/usr", "/var/lib", "/var/log"):
         refused = await machine.run(f"{inside} touch {place}/it 2>&1 || true")
         assert "Read-only file system" in refused, place
     await machine.run(f"{inside} touch /var/lib/ocppd/it && rm /var/lib/ocppd/it")

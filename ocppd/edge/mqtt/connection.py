@@ -19,11 +19,13 @@ from ocppd.edge.mqtt.census import Census, all_topics
 from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
+from ocppd.edge.mqtt.refusals import tls_words
 from ocppd.edge.mqtt.topics import Scope, state_topic
 from ocppd.edge.mqtt.wire import WINDOW, Broker, Pace, Wire, content
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
+    from ocppd.core.shapes import DaemonInfo, Health
     from ocppd.core.station import Answer, Event, Station
     from ocppd.fleet import Fleet
 
@@ -44,10 +46,10 @@ class SecondDaemonError(Exception):
 class Host(Commanded, Protocol):
     """The daemon, as the broker is to know it."""
 
-    def info(self) -> dict[str, Any]:
+    def info(self) -> DaemonInfo:
         """`daemon/<id>/info`."""
 
-    def health(self) -> dict[str, Any]:
+    def health(self) -> Health:
         """`daemon/<id>/health`."""
 
     def conflict(self, station: str, owner: str) -> None:
@@ -57,7 +59,8 @@ class Host(Commanded, Protocol):
 class Mqtt:
     """The daemon's side of one broker; the `Mirror` of the fleet. `boot` names this run of `daemon`.
 
-    `surveyed` is set once it is known who else is there, or that the broker does not say.
+    `surveyed` is set once it is known who else is there, or that the broker does not say. `messages` counts
+    those that the broker has acknowledged, and those that it has delivered.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Mqtt:
         wall: Clock | None = None,
     ) -> None:
         self.surveyed = asyncio.Event()
+        self.messages = {"sent": 0, "received": 0}
         self._pace = pace or Pace()
         self._clock = clock
         self._wall = wall or clock  # of whoever sends commands, however fast the stations' own time runs
@@ -196,7 +200,7 @@ class Mqtt:
 
     def _publish_info(self) -> None:
         topic = state_topic(self._broker.base, Scope("daemon", self._daemon), "info")
-        self._outgoing.put(message(topic, self._host.info() | {"boot": self._boot}, 1, retain=True))
+        self._outgoing.put(message(topic, {**self._host.info(), "boot": self._boot}, 1, retain=True))
 
     # The connection
 
@@ -221,7 +225,8 @@ class Mqtt:
         error = attempt.outcome.exception() if attempt.outcome else None
         wait = attempt.next_action.sleep if attempt.next_action else 0.0
         event = "mqtt.second_daemon" if isinstance(error, SecondDaemonError) else "mqtt.down"
-        log.warning(event, broker=self._broker.where, reason=str(error), retry_in_s=round(wait, 1))
+        reason = (tls_words(error) if error else None) or str(error)
+        log.warning(event, broker=self._broker.where, reason=reason, retry_in_s=round(wait, 1))
         self.surveyed.set()
 
     async def _session(self) -> None:
@@ -248,6 +253,8 @@ class Mqtt:
             if connected:
                 log.warning("mqtt.disconnected", broker=self._broker.where, reason=str(error))
                 await asyncio.sleep(self._pace.again)
+            elif (said := await self._wire.unheard(error)) is not None:
+                raise said from error
             elif not self._wire.falls_back(error):
                 raise
 
@@ -399,6 +406,7 @@ class Mqtt:
             async with asyncio.timeout(client.timeout):
                 await self._wire.publish(client, it)
             self._unsure.remove(it)
+            self.messages["sent"] += 1
             window.release()
 
         try:
@@ -422,6 +430,7 @@ class Mqtt:
 
     def _receive(self, found: aiomqtt.Message) -> None:
         topic, payload = found.topic.value, content(found)
+        self.messages["received"] += 1
         if topic == self._own("state"):
             self._look_after_state(payload)
         elif topic == self._own("info"):
@@ -504,7 +513,7 @@ class Mqtt:
 
     async def _report_health(self) -> None:
         while True:
-            self._outgoing.put(message(self._own("health"), self._host.health(), retain=True))
+            self._outgoing.put(message(self._own("health"), {**self._host.health()}, retain=True))
             await asyncio.sleep(self._pace.health)
 
 

@@ -40,8 +40,10 @@ log = structlog.get_logger()
 # Commands of one station that may wait for their outcome at the same time.
 _MOST_WAITING = 100
 # What nobody should do to many stations by one message.
-_NEVER_TO_MANY = frozenset({"reset", "power", "remove-station"})
+NEVER_TO_MANY = frozenset({"reset", "power", "remove-station"})
 _ERRORS_TOLD = 10
+# How the cause of a command begins that was asked for here.
+_CAUSE = "mqtt:"
 _OF_A_STATION = ("station", "evse", "connector")
 
 
@@ -244,7 +246,7 @@ class Inbox:
         self._tell(asked, _outcome(done) | {"warnings": warnings})
 
     def _run_for_one(self, waits: _Asked | _Gathering, scope: Scope, command: str, payload: Payload) -> None:
-        request = self._fleet.request(command, scope.name, f"mqtt:{command}", payload)
+        request = self._fleet.request(command, scope.name, f"{_CAUSE}{command}", payload)
         station = self._fleet.stations.get(scope.name)
         if station is not None and len(station.state.requests) >= _MOST_WAITING:
             raise CommandError("busy", f"{_MOST_WAITING} commands of this station wait already")
@@ -258,7 +260,7 @@ class Inbox:
 
     def _run_for_many(self, asked: _Asked, payload: Payload) -> None:
         """Every station of the group, each after a random delay within `spread_s`."""
-        if asked.command in _NEVER_TO_MANY:
+        if asked.command in NEVER_TO_MANY:
             raise CommandError("not_allowed", f"{asked.command} is for one station at a time")
         self._fleet.commands.find(asked.command)
         spread = read_seconds(payload.fields or {}, "spread_s", 0.0)
@@ -297,6 +299,8 @@ class Inbox:
     def answered(self, answer: Answer) -> None:
         """Tell the outcome to whoever asked; after a restart of the daemon, on the fixed topic alone."""
         request = answer.request
+        if not request.cause.startswith(_CAUSE):
+            return  # nobody has asked here: a scenario has
         waits = self._asked.pop(request.key, None) or self._of_the_last_run(request)
         if isinstance(waits, _Gathering):
             waits.warnings |= dict.fromkeys(request.warnings)

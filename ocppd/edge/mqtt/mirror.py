@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +14,12 @@ from ocppd.edge.mqtt.topics import Kind, Scope, state_topic
 if TYPE_CHECKING:
     from ocppd.core.station import Station
 
-Content = dict[str, Any] | str
+Content = Mapping[str, Any] | str
 
 _KINDS: tuple[Kind, ...] = ("station", "evse", "connector")
 
 # Changes of these alone are no reason to publish: they count events, or time.
-_FLEETING = ("seq", "seq_no", "seconds", "energy_wh")
+_FLEETING = ("seq", "seq_no", "seconds", "energy_wh", "export_wh")
 
 
 @lru_cache(maxsize=2**17)  # asked for with every change; the strings are those of what is shown
@@ -55,7 +55,7 @@ class Mirror:
         """What is to be published of the station at `now`, in epoch seconds."""
         availability = "online" if st.state.power else "offline"
         yield from self._differing(topic_of(self._base, "availability", st.id), availability, now, qos=1)
-        station = views.station_state(st) | {"daemon": self._daemon, "boot": self._boot}
+        station = {**views.station_state(st), "daemon": self._daemon, "boot": self._boot}
         yield from self._differing(topic_of(self._base, "state", st.id), station, now)
         for number, evse in st.evses():
             topic = topic_of(self._base, "state", st.id, number)
@@ -100,7 +100,7 @@ class Mirror:
         if shown is not None and _same(shown, content, exact=exact):
             return
         self._shown[topic] = content
-        stamped = content if isinstance(content, str) else content | {"ts": format_time(now)}
+        stamped = content if isinstance(content, str) else {**content, "ts": format_time(now)}
         yield message(topic, stamped, qos, retain=True)
 
 

@@ -20,6 +20,8 @@ from paho.mqtt.client import topic_matches_sub
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from ocppd.core.errors import ErrorCode
+
 Kind = Literal["daemon", "station", "evse", "connector", "group", "all"]
 
 MAX_RESPONSE_TOPIC_BYTES: Final = 256
@@ -79,7 +81,7 @@ class OddCommand:
     scope: Scope
     command: str
     response_topic: str
-    code: str
+    code: ErrorCode
 
     @property
     def message(self) -> str:
@@ -87,7 +89,7 @@ class OddCommand:
         return _ODD[self.code]
 
 
-_ODD: Final[Mapping[str, str]] = {
+_ODD: Final[Mapping[ErrorCode, str]] = {
     "unknown_evse": "EVSEs are numbered 1, 2, 3 and so on",
     "unknown_connector": "connectors are numbered 1, 2, 3 and so on",
     "unknown_command": "names of commands are letters, digits and - at most 64",
@@ -182,6 +184,7 @@ def parse_odd_command(base: str, topic: str) -> OddCommand | None:
             scope = Scope("station", station)
         case _:
             return None
+    code: ErrorCode
     match places:
         case ["evse", evse, *_] if len(places) in (2, 4) and not _NUMBER.fullmatch(evse):
             code = "unknown_evse"

@@ -16,6 +16,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ocppd.edge.mqtt.inputs import Input
+from ocppd.edge.mqtt.refusals import unheard
 
 if TYPE_CHECKING:
     import ssl
@@ -125,6 +126,10 @@ class Wire:
     def settle(self, client: aiomqtt.Client) -> None:
         """The client is connected: the version is right."""
         client.timeout, self._settled = self._pace.answer, True
+
+    async def unheard(self, error: BaseException) -> ssl.SSLError | None:
+        """What the broker has said against our certificate, where `error` is only that it took too long."""
+        return await unheard(self._broker, self._pace.hello) if _TIMED_OUT in str(error) else None
 
     def falls_back(self, error: BaseException) -> bool:
         """Whether to come again at once with 3.1.1: MQTT 5 was refused, or ignored and has never worked."""
