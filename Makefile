@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check conformance bench format clean
+.PHONY: demo test check conformance bench docs format clean
 
 demo: $(BIN)/ocppd
 	$(BIN)/ocppd demo
@@ -23,12 +23,16 @@ conformance: .venv/dev
 bench: .venv/dev
 	$(BIN)/python -m tests.load
 
+docs: .venv/dev
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "open site/index.html"
+
 format: .venv/dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .venv build dist site .mypy_cache .ruff_cache .pytest_cache
 
 $(BIN)/ocppd: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -24,15 +24,17 @@ def _json(value: Any) -> Any:
 
 
 class DataTransferSettings(Section):
-    """One entry of `data_transfer`: the `status` and `data`, any JSON, for a vendor and one of its messages.
+    """One entry of `data_transfer`: the answer to a vendor, and to one of its messages."""
 
-    Without a `message_id` it goes for all messages of the vendor that have no entry of their own.
-    """
-
-    vendor_id: str = Field(min_length=1, max_length=255)
-    message_id: str | None = Field(None, min_length=1, max_length=50)
-    status: DataTransferStatus = "Accepted"
-    data: Annotated[Any, AfterValidator(_json)] = None
+    vendor_id: str = Field(min_length=1, max_length=255, description="The vendorId of the request.")
+    message_id: str | None = Field(
+        None,
+        min_length=1,
+        max_length=50,
+        description="The messageId; without it, all of the vendor that have no entry of their own.",
+    )
+    status: DataTransferStatus = Field("Accepted", description="The status of the answer.")
+    data: Annotated[Any, AfterValidator(_json)] = Field(None, description="Its data, any JSON.")
 
     def describe(self) -> DataTransferAnswer:
         """The core's form of it."""

@@ -65,43 +65,53 @@ Filter = Annotated[str, StringConstraints(min_length=1), AfterValidator(_filter)
 class LogSettings(Section):
     """`daemon.log`."""
 
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["json", "console"] = "json"
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="What is less is left out."
+    )
+    format: Literal["json", "console"] = Field("json", description="For programs, or for people.")
 
 
 class TraceSettings(Section):
-    """`daemon.traces`: OCPP frames in files, one of at most `max_bytes` and its predecessor for each station.
+    """`daemon.traces`: OCPP frames in files, of each station the newest two of `max_bytes`."""
 
-    `directory` is relative to the working directory; `stations` is a pattern (`CP0*`) of identities.
-    """
-
-    directory: Path
-    stations: str = Field("*", min_length=1, max_length=100)
-    max_bytes: int = Field(10_000_000, ge=1000, le=10**12)
+    directory: Path = Field(description="Where the files are; relative to the working directory.")
+    stations: str = Field(
+        "*", min_length=1, max_length=100, description="A pattern of the identities to trace: `CP0*`."
+    )
+    max_bytes: int = Field(
+        10_000_000, ge=1000, le=10**12, description="How big a file becomes before the next one is begun."
+    )
 
 
 class DaemonSettings(Section):
-    """`daemon`. `id` is its name in MQTT topics; `metrics` is `host:port` for Prometheus, None for off."""
+    """`daemon`: the process itself."""
 
-    id: str = Field(default_factory=socket.gethostname, pattern="^[A-Za-z0-9._~-]+$")
-    log: LogSettings = LogSettings()
-    metrics: Annotated[str, StringConstraints(pattern="^[^ ]+:[0-9]{1,5}$")] | None = None
-    traces: TraceSettings | None = None
+    id: str = Field(
+        default_factory=socket.gethostname,
+        pattern="^[A-Za-z0-9._~-]+$",
+        description="Its name in MQTT topics; by default the name of the host.",
+    )
+    log: LogSettings = Field(LogSettings(), description="What is written to standard error.")
+    metrics: Annotated[str, StringConstraints(pattern="^[^ ]+:[0-9]{1,5}$")] | None = Field(
+        None, description="Where Prometheus finds the metrics, `host:port`; without it there are none."
+    )
+    traces: TraceSettings | None = Field(None, description="OCPP frames in files; without it there are none.")
 
 
 class InputSettings(Section):
-    """One of `mqtt.inputs`: a foreign topic whose messages are commands.
+    """One of `mqtt.inputs`: a foreign topic whose messages become a `command`, or those of a `map`."""
 
-    `path` leads to the value inside a JSON payload (`RC522.UID`); None takes the payload as it is. `target`
-    is a station, EVSE or connector (`CP001/1/1`), `daemon/ID`, `group/NAME` or `all`. The value becomes the
-    argument of `command`, or is looked up in `map`, whose values are commands.
-    """
-
-    topic: Filter
-    path: str | None = None
-    target: Annotated[str, AfterValidator(_target)] = Field(min_length=1)
-    command: str | None = None
-    map: dict[str, str] | None = None
+    topic: Filter = Field(description="The topic, or a filter, that is listened to.")
+    path: str | None = Field(
+        None,
+        description="Leads to the value in a JSON payload, `RC522.UID`; without it the payload is the value.",
+    )
+    target: Annotated[str, AfterValidator(_target)] = Field(
+        min_length=1,
+        description="A station, EVSE or connector (`CP001/1/1`), `daemon/ID`, `group/NAME` or `all`.",
+    )
+    command: str | None = Field(None, description="The command whose argument the value becomes.")
+    map: dict[str, str] | None = Field(None, description="The command for each value; others are ignored.")
 
     @model_validator(mode="after")
     def _says_what_to_do(self) -> InputSettings:
@@ -111,46 +121,65 @@ class InputSettings(Section):
 
 
 class DiscoverySettings(Section):
-    """`mqtt.discovery`: Home Assistant finds the stations; with `enabled: false` it loses them again."""
+    """`mqtt.discovery`: Home Assistant finds the stations."""
 
-    enabled: bool = True
-    prefix: str = Field("homeassistant", pattern="^[^+#/$]+(/[^+#/]+)*$")
+    enabled: bool = Field(True, description="With `false` Home Assistant loses them again.")
+    prefix: str = Field(
+        "homeassistant",
+        pattern="^[^+#/$]+(/[^+#/]+)*$",
+        description="Home Assistant's discovery prefix, where it is not the usual one.",
+    )
 
 
 class MqttSettings(WithPassword):
-    """`mqtt`. With `enabled: false` there is no broker; `tls: {}` uses the system's trust store.
+    """`mqtt`: the broker, and what is said and heard there."""
 
-    `meter_interval` is in seconds; `response_topics` are the filters that an answer's topic has to match.
-    Without `discovery`, nothing is said to Home Assistant; `discovery: {}` is enough to say it.
-    """
-
-    enabled: bool = True
-    host: str = Field("127.0.0.1", min_length=1)
-    port: int = Field(1883, ge=1, le=65535)
-    username: str | None = None
-    tls: TlsSettings | None = None
-    base_topic: str = Field("ocppd", pattern="^[^+#/$]+(/[^+#/]+)*$")
-    meter_interval: float = Field(5.0, ge=0)
-    inputs: list[InputSettings] = Field([])
-    discovery: DiscoverySettings | None = None
-    response_topics: list[Filter] = Field(["reply/#", "ocppd/v1/reply/#"])
+    enabled: bool = Field(True, description="With `false` the daemon does without a broker.")
+    host: str = Field("127.0.0.1", min_length=1, description="The broker's name or address.")
+    port: int = Field(1883, ge=1, le=65535, description="Its port; mostly 8883 with TLS.")
+    username: str | None = Field(None, description="The daemon's account there.")
+    tls: TlsSettings | None = Field(
+        None, description="TLS to the broker; `{}` is enough, and trusts whom the operating system trusts."
+    )
+    base_topic: str = Field(
+        "ocppd", pattern="^[^+#/$]+(/[^+#/]+)*$", description="What stands before `/v1` in all topics."
+    )
+    meter_interval: float = Field(
+        5.0, ge=0, description="Seconds between two messages of an EVSE's meter, at least."
+    )
+    inputs: list[InputSettings] = Field([], description="Topics of buttons and readers that speak no ocppd.")
+    discovery: DiscoverySettings | None = Field(
+        None, description="Say to Home Assistant what there is; `{}` is enough."
+    )
+    response_topics: list[Filter] = Field(
+        ["reply/#", "ocppd/v1/reply/#"],
+        description="Filters; a response topic of MQTT 5 that matches none of them gets no answer.",
+    )
 
 
 class StateSettings(Section):
-    """`state`. `path` is relative to the working directory: a file for all stations, or a directory.
+    """`state`: what survives a restart."""
 
-    `save_interval` is in seconds; 0 writes before the frames that follow from a change leave.
-    """
-
-    path: Path = Path("charge_point_state.json")
-    save_interval: float = Field(0.0, ge=0)
-    on_start: Literal["power_up", "resume"] = "power_up"
+    path: Path = Field(
+        Path("charge_point_state.json"),
+        description="A file for all stations, or a directory with one for each; "
+        "relative to the working directory.",
+    )
+    save_interval: float = Field(
+        0.0, ge=0, description="Seconds; 0 saves before the frames that follow from a change leave."
+    )
+    on_start: Literal["power_up", "resume"] = Field(
+        "power_up",
+        description="As after a power cut, with a BootNotification, or as after a lost connection.",
+    )
 
 
 class ClockSettings(Section):
-    """`clock`. `rate` is how many seconds of the stations pass in a real one."""
+    """`clock`: how fast the stations' time passes."""
 
-    rate: float = Field(1.0, gt=0)
+    rate: float = Field(
+        1.0, gt=0, description="Seconds of the stations in a real one; 60 for a demonstration."
+    )
 
 
 class Settings(BaseSettings):
@@ -161,17 +190,25 @@ class Settings(BaseSettings):
         extra="forbid", frozen=True, hide_input_in_errors=True, case_sensitive=True, title="ocppd"
     )
 
-    daemon: DaemonSettings = Field(default_factory=DaemonSettings)
-    mqtt: MqttSettings = MqttSettings()
-    csms: CsmsSettings = CsmsSettings()
-    state: StateSettings = StateSettings()
-    stations: list[StationSettings] = Field([])
-    fleet: list[FleetSettings] = Field([])
-    clock: ClockSettings = ClockSettings()
-    transfers: TransferSettings = TransferSettings()
-    default_token: TokenSettings = TokenSettings()
+    daemon: DaemonSettings = Field(default_factory=DaemonSettings, description="The process itself.")
+    mqtt: MqttSettings = Field(MqttSettings(), description="The broker, and what is said and heard there.")
+    csms: CsmsSettings = Field(
+        CsmsSettings(), description="Where all stations call that say nothing else themselves."
+    )
+    state: StateSettings = Field(StateSettings(), description="What survives a restart.")
+    stations: list[StationSettings] = Field([], description="The stations, one by one.")
+    fleet: list[FleetSettings] = Field([], description="Many stations of one kind.")
+    clock: ClockSettings = Field(ClockSettings(), description="How fast the stations' time passes.")
+    transfers: TransferSettings = Field(
+        TransferSettings(), description="Where stations may send files to and fetch them from."
+    )
+    default_token: TokenSettings = Field(
+        TokenSettings(),
+        description="What a driver presents when neither a command nor the station names another.",
+    )
 
     _templates: Templates = PrivateAttr(default_factory=Templates)
+    _scenarios: Path | None = PrivateAttr(None)
     # Ten thousand stations of one kind hold one Hardware and one Csms.
     _hardware: dict[Hardware, Hardware] = PrivateAttr(default_factory=dict)
     _csms: dict[Csms, Csms] = PrivateAttr(default_factory=dict)
@@ -195,6 +232,15 @@ class Settings(BaseSettings):
         return {
             key: value for key, value in values.items() if value is not None or key not in cls.model_fields
         }
+
+    @property
+    def scenarios(self) -> Path | None:
+        """Where scenarios are looked for before those that ship with ocppd."""
+        return self._scenarios
+
+    def find_scenarios_in(self, directory: Path) -> None:
+        """Look for scenarios in `directory` before those that ship with ocppd."""
+        self._scenarios = directory
 
     def find_templates_in(self, directory: Path) -> None:
         """Look for templates in `directory` before those that ship with ocppd."""
@@ -300,7 +346,7 @@ def load(paths: Sequence[Path] | None = None) -> Settings:
     """The settings of these files, later ones over earlier ones, and of the environment over all of them.
 
     Without paths, the first of `DEFAULT_PATHS` that exists is read; where none does, the defaults and the
-    environment remain. Templates are looked for in `templates/` beside the first file.
+    environment remain. Templates are looked for in `templates/` beside the first file, scenarios in `scenarios/` there.
 
     Raises SettingsError, with a line for each problem, where a file cannot be read or a setting is wrong.
     """
@@ -309,6 +355,7 @@ def load(paths: Sequence[Path] | None = None) -> Settings:
     settings = validated(Settings, layers)
     if files:
         settings.find_templates_in(files[0].parent / "templates")
+        settings.find_scenarios_in(files[0].parent / "scenarios")
     refuse(settings.problems(), layers)
     return settings
 

@@ -12,22 +12,23 @@ from ocppd.settings.section import Section
 
 
 class MonitorSettings(Section):
-    """One entry of `monitors`: a preconfigured monitor, or one that is `hard_wired`, on one variable.
+    """One entry of `monitors`: a preconfigured monitor, or one that is `hard_wired`, on one variable."""
 
-    `component` and `variable` are a `Name` or a `Name[instance]`; `evse` and `connector` count from 1.
-    `value` is the threshold, the difference, or the interval in seconds; `severity` is 0 (danger) to 9
-    (debug). With `transaction` it is active only while one runs there.
-    """
-
-    component: Name
-    variable: Name
-    evse: Annotated[int, Field(ge=1)] | None = None
-    connector: Annotated[int, Field(ge=1)] | None = None
-    type: MonitorType
-    value: float = Field(1, ge=-1e18, le=1e18, validate_default=True)
-    severity: int = Field(5, ge=0, le=9)
-    transaction: bool = False
-    hard_wired: bool = False
+    component: Name = Field(description="`Name` or `Name[instance]`.")
+    variable: Name = Field(description="`Name` or `Name[instance]`.")
+    evse: Annotated[int, Field(ge=1)] | None = Field(None, description="Of which EVSE, from 1.")
+    connector: Annotated[int, Field(ge=1)] | None = Field(None, description="Of which connector, from 1.")
+    type: MonitorType = Field(description="OCPP's MonitorEnumType.")
+    value: float = Field(
+        1,
+        ge=-1e18,
+        le=1e18,
+        validate_default=True,
+        description="The threshold, the difference, or the interval in seconds.",
+    )
+    severity: int = Field(5, ge=0, le=9, description="From 0, danger, to 9, debug.")
+    transaction: bool = Field(False, description="It is active only while a transaction runs there.")
+    hard_wired: bool = Field(False, description="The CSMS can neither change nor clear it.")
 
     @field_validator("connector")
     @classmethod

@@ -92,26 +92,26 @@ DataType = Literal[
 
 
 class PresetSettings(Section):
-    """One entry of `device_model`: an attribute's factory value, or a variable of one's own (`data_type`).
+    """One entry of `device_model`: an attribute's factory value, or a variable of one's own (`data_type`)."""
 
-    `component` and `variable` are a `Name` or a `Name[instance]`; `evse` and `connector` count from 1.
-    `mutability` is that of the attribute. With `reboot_required` a value set for Actual waits for a reboot.
-    """
-
-    component: Name
-    variable: Name
-    evse: Annotated[int, Field(ge=1)] | None = None
-    connector: Annotated[int, Field(ge=1)] | None = None
-    attribute: Literal["Actual", "Target", "MinSet", "MaxSet"] = "Actual"
-    value: Value = None
-    data_type: DataType | None = None
-    mutability: Literal["ReadOnly", "WriteOnly", "ReadWrite"] | None = None
-    unit: Annotated[str, Field(max_length=16)] | None = None
-    min: float | None = None
-    max: float | None = None
-    values: list[str] = Field([])
-    supports_monitoring: bool = True
-    reboot_required: bool = False
+    component: Name = Field(description="`Name` or `Name[instance]`.")
+    variable: Name = Field(description="`Name` or `Name[instance]`.")
+    evse: Annotated[int, Field(ge=1)] | None = Field(None, description="Of which EVSE, from 1.")
+    connector: Annotated[int, Field(ge=1)] | None = Field(None, description="Of which connector, from 1.")
+    attribute: Literal["Actual", "Target", "MinSet", "MaxSet"] = Field(
+        "Actual", description="What of it the value is."
+    )
+    value: Value = Field(None, description="The factory value; null: it is not known yet.")
+    data_type: DataType | None = Field(None, description="Makes it a variable of one's own.")
+    mutability: Literal["ReadOnly", "WriteOnly", "ReadWrite"] | None = Field(
+        None, description="What the CSMS may do with that attribute."
+    )
+    unit: Annotated[str, Field(max_length=16)] | None = Field(None, description="Of one's own: its unit.")
+    min: float | None = Field(None, description="Of one's own: its least value.")
+    max: float | None = Field(None, description="Of one's own: its greatest value, or length.")
+    values: list[str] = Field([], description="Of one's own, a list: what it may hold.")
+    supports_monitoring: bool = Field(True, description="Of one's own: whether it can be monitored.")
+    reboot_required: bool = Field(False, description="A value that is set for Actual waits for a reboot.")
 
     @field_validator("variable")
     @classmethod

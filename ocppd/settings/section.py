@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Field,
     InstanceOf,
     SecretStr,
     ValidationInfo,
@@ -54,14 +55,14 @@ SecretFromFile = Annotated[
 
 
 class WithPassword(Section):
-    """A section with a secret, which stands in the settings or in a file of its own.
+    """A section with a secret, which stands in the settings or in a file of its own."""
 
-    A relative `password_file` is relative to the settings file that names it; in an environment variable,
-    to the working directory.
-    """
-
-    password: SecretStr | None = None
-    password_file: SecretFromFile | None = None
+    password: SecretStr | None = Field(None, description="The password itself.")
+    password_file: SecretFromFile | None = Field(
+        None,
+        description="A file with the password; relative to the settings file that names it, or, in an "
+        "environment variable, to the working directory.",
+    )
 
     @field_validator("password_file")
     @classmethod
@@ -119,15 +120,15 @@ KeyInFile = Annotated[InstanceOf[KeyFile], BeforeValidator(_with_a_key), _PATH]
 
 
 class TlsSettings(Section):
-    """Paths of PEM files; a relative one is relative to the settings file that names it.
+    """Paths of PEM files; a relative one is relative to the settings file that names it."""
 
-    `ca` are the root certificates to trust, and no others; without it, those of the operating system. `cert`
-    is one's own certificate and the chain above it, `key` its private key, without a password.
-    """
-
-    ca: CertificatesFromFile | None = None
-    cert: CertificatesFromFile | None = None
-    key: KeyInFile | None = None
+    ca: CertificatesFromFile | None = Field(
+        None, description="The roots to trust, and no others; without it, those of the operating system."
+    )
+    cert: CertificatesFromFile | None = Field(
+        None, description="One's own certificate, and the chain above it."
+    )
+    key: KeyInFile | None = Field(None, description="Its private key, without a password.")
 
     def describe(self) -> Tls:
         """The core's form of it."""

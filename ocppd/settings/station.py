@@ -51,6 +51,7 @@ _IDENTITY = re.compile(r"[A-Za-z0-9*\-_=+|@.]{1,48}")
 _PATTERN = re.compile(r"[^{}]*\{n(:0?[0-9]{1,2})?\}[^{}]*")
 # ChargingStationType.serialNumber
 _SERIAL_LENGTH = 25
+_TEMPLATE = "The kind that its own keys are laid over: one that ships with ocppd, or `templates/NAME.yaml`."
 
 ConnectorType = Literal[
     "cCCS1",
@@ -105,20 +106,41 @@ class CarSettings(Section):
     Percent, Wh, W, A per phase, seconds; `curve` are points of percent of charge and percent of `max_w`.
     """
 
-    soc: Percent = _CAR.soc
-    capacity_wh: Capacity = _CAR.capacity_wh
-    max_w: Power = _CAR.max_w
-    max_a: Current | None = _CAR.max_a
-    min_a: Current = _CAR.min_a
-    cable_a: Current | None = _CAR.cable_a
-    phases: Phases = _CAR.phases
-    power_factor: PowerFactor = _CAR.power_factor
-    efficiency: Efficiency = _CAR.efficiency
-    curve: Curve = _CAR.curve
-    ramp_w_s: Ramp | None = _CAR.ramp_w_s
-    ready_delay_s: Delay = _CAR.ready_delay_s
-    departure_s: Stay | None = _CAR.departure_s
-    iso15118: bool = _CAR.iso15118
+    soc: Percent = Field(_CAR.soc, description="How full its battery arrives, in percent.")
+    capacity_wh: Capacity = Field(_CAR.capacity_wh, description="What its battery holds, in Wh.")
+    max_w: Power = Field(_CAR.max_w, description="The most that it takes, in W.")
+    max_a: Current | None = Field(
+        _CAR.max_a, description="The most that it takes of AC, in A a phase; without it, what it is offered."
+    )
+    min_a: Current = Field(
+        _CAR.min_a, description="Less AC than this, in A a phase, it does not take at all."
+    )
+    cable_a: Current | None = Field(
+        _CAR.cable_a, description="What its cable carries, in A; without it, whatever the station gives."
+    )
+    phases: Phases = Field(_CAR.phases, description="How many phases of AC it uses.")
+    power_factor: PowerFactor = Field(_CAR.power_factor, description="Of what it takes of AC.")
+    efficiency: Efficiency = Field(
+        _CAR.efficiency, description="The share of what the meter counts that gets into the battery."
+    )
+    curve: Curve = Field(
+        _CAR.curve,
+        description="What the battery takes: points of percent of charge and of `max_w`, joined by lines.",
+    )
+    ramp_w_s: Ramp | None = Field(
+        _CAR.ramp_w_s, description="How fast its power changes, in W a second; without it, at once."
+    )
+    max_discharge_w: Power | None = Field(
+        _CAR.max_discharge_w, description="The most that it gives back, in W; without it, nothing."
+    )
+    min_soc: Percent = Field(_CAR.min_soc, description="It gives nothing back below this, in percent.")
+    ready_delay_s: Delay = Field(
+        _CAR.ready_delay_s, description="Seconds from the offer of energy to its acceptance."
+    )
+    departure_s: Stay | None = Field(
+        _CAR.departure_s, description="Seconds from the arrival to the departure that the driver has in mind."
+    )
+    iso15118: bool = Field(_CAR.iso15118, description="It tells what it needs, and waits for a schedule.")
 
     def describe(self) -> Car:
         """The core's form of it."""
@@ -128,22 +150,30 @@ class CarSettings(Section):
 class ConnectorSettings(Section):
     """A socket (`s...`) or a fixed cable (`c...`)."""
 
-    type: ConnectorType = "cType2"
+    type: ConnectorType = Field("cType2", description="OCPP's name of it.")
 
 
 class EvseSettings(Section):
-    """A place for one car. `phases` is 0 for DC; `max_w` in W, `voltage_v` in V (AC: phase to neutral).
+    """A place for one car."""
 
-    Its meter tells energy in `energy_unit` and power in W or kW, divided by ten to the power of `multiplier`.
-    """
-
-    phases: int = Field(_EVSE.phases, ge=0, le=3)
-    max_w: float = Field(_EVSE.max_w, ge=1, le=1e7)
-    voltage_v: float = Field(_EVSE.voltage_v, ge=1, le=1e4)
-    frequency_hz: float = Field(_EVSE.frequency_hz, ge=1, le=1000)
-    energy_unit: Literal["Wh", "kWh"] = _EVSE.energy_unit
-    multiplier: int = Field(_EVSE.multiplier, ge=-3, le=6)
-    connectors: list[ConnectorSettings] = Field([ConnectorSettings()], min_length=1)
+    phases: int = Field(_EVSE.phases, ge=0, le=3, description="Of AC; 0 for DC.")
+    max_w: float = Field(_EVSE.max_w, ge=1, le=1e7, description="What it is rated for, in W.")
+    voltage_v: float = Field(_EVSE.voltage_v, ge=1, le=1e4, description="In V; of AC, phase to neutral.")
+    frequency_hz: float = Field(_EVSE.frequency_hz, ge=1, le=1000, description="Of the grid, in Hz.")
+    energy_unit: Literal["Wh", "kWh"] = Field(
+        _EVSE.energy_unit, description="What its meter tells energy in; power is in W or kW then."
+    )
+    multiplier: int = Field(
+        _EVSE.multiplier,
+        ge=-3,
+        le=6,
+        description="What its meter tells is divided by ten to the power of this.",
+    )
+    connectors: list[ConnectorSettings] = Field(
+        [ConnectorSettings()],
+        min_length=1,
+        description="Its sockets and cables, one of which is used at a time.",
+    )
 
     def describe(self) -> Evse:
         """The core's form of it."""
@@ -161,8 +191,10 @@ class EvseSettings(Section):
 class TokenSettings(Section):
     """`default_token`: what a driver presents when a command names no other."""
 
-    id_token: str = Field(_HARDWARE.default_token.id_token, min_length=1, max_length=36)
-    type: IdTokenType = "ISO14443"
+    id_token: str = Field(
+        _HARDWARE.default_token.id_token, min_length=1, max_length=36, description="As the reader shows it."
+    )
+    type: IdTokenType = Field("ISO14443", description="OCPP's IdTokenEnumType.")
 
     def describe(self) -> Token:
         """The core's form of it."""
@@ -176,17 +208,24 @@ def _no_doubles(protocols: list[Version]) -> list[Version]:
 
 
 class CsmsSettings(WithPassword):
-    """Where a station calls; the percent-encoded identity is appended to `url`, a place and nothing else.
+    """Where a station calls, and how the two trust each other."""
 
-    `security_profile`: 0 none (tests only), 1 basic auth, 2 TLS and basic auth, 3 mutual TLS. `protocols`:
-    what the station offers to speak, what it likes best first.
-    """
-
-    url: Annotated[str, AfterValidator(_url)] = Field(_CSMS.url, pattern="^wss?://[^/]+")
-    security_profile: int = Field(_CSMS.security_profile, ge=0, le=3)
-    tls: TlsSettings = TlsSettings()
+    url: Annotated[str, AfterValidator(_url)] = Field(
+        _CSMS.url,
+        pattern="^wss?://[^/]+",
+        description="A place and nothing else: `/` and the percent-encoded identity are appended.",
+    )
+    security_profile: int = Field(
+        _CSMS.security_profile,
+        ge=0,
+        le=3,
+        description="0 none (tests only), 1 basic auth, 2 TLS and basic auth, 3 mutual TLS.",
+    )
+    tls: TlsSettings = Field(TlsSettings(), description="Certificates, for profiles 2 and 3.")
     protocols: Annotated[list[Version], AfterValidator(_no_doubles)] = Field(
-        list(_CSMS.protocols), min_length=1
+        list(_CSMS.protocols),
+        min_length=1,
+        description="What the station offers to speak, what it likes best first.",
     )
 
     def describe(self) -> Csms:
@@ -217,24 +256,46 @@ class CsmsSettings(WithPassword):
 
 
 class KindSettings(Section):
-    """What stations of one kind have in common; every key may be left out.
+    """What stations of one kind have in common; every key may be left out."""
 
-    `max_w` is what the EVSEs share, in W: absent, each has all that it is rated for.
-    """
-
-    groups: list[Annotated[str, StringConstraints(pattern="^[^/+#]+$")]] = Field([])
-    vendor: str = Field(_HARDWARE.vendor, min_length=1, max_length=50)
-    model: str = Field(_HARDWARE.model, min_length=1, max_length=20)
-    firmware: str = Field(_HARDWARE.firmware, max_length=50)
-    csms: CsmsSettings = CsmsSettings()
-    evses: list[EvseSettings] = Field([EvseSettings()], min_length=1)
-    max_w: float | None = Field(_HARDWARE.max_w, ge=1, le=1e8)
-    ev: CarSettings = CarSettings()
-    default_token: TokenSettings = TokenSettings()
-    variables: dict[VariableKey, Value] = Field({})
-    device_model: list[PresetSettings] = Field([])
-    monitors: list[MonitorSettings] = Field([], max_length=200)
-    data_transfer: list[DataTransferSettings] = Field([], max_length=200)
+    groups: list[Annotated[str, StringConstraints(pattern="^[^/+#]+$")]] = Field(
+        [], description="Names by which commands reach many at once: `group/lab`."
+    )
+    vendor: str = Field(
+        _HARDWARE.vendor, min_length=1, max_length=50, description="vendorName of the BootNotification."
+    )
+    model: str = Field(
+        _HARDWARE.model, min_length=1, max_length=20, description="model of the BootNotification."
+    )
+    firmware: str = Field(
+        _HARDWARE.firmware, max_length=50, description="The version of its firmware, until an update."
+    )
+    csms: CsmsSettings = Field(
+        CsmsSettings(), description="Where it calls; each key wins over the common one."
+    )
+    evses: list[EvseSettings] = Field([EvseSettings()], min_length=1, description="Its places for cars.")
+    max_w: float | None = Field(
+        _HARDWARE.max_w,
+        ge=1,
+        le=1e8,
+        description="What the EVSEs share, in W; without it, each has all that it is rated for.",
+    )
+    ev: CarSettings = Field(CarSettings(), description="The car that plugs in when a command names no other.")
+    default_token: TokenSettings = Field(
+        TokenSettings(), description="What a driver presents when a command names no other."
+    )
+    variables: dict[VariableKey, Value] = Field(
+        {}, description="Values of the device model, by `Component[instance].Variable[instance]`."
+    )
+    device_model: list[PresetSettings] = Field(
+        [], description="The long form of `variables`: any attribute, any EVSE, variables of one's own."
+    )
+    monitors: list[MonitorSettings] = Field(
+        [], max_length=200, description="Monitors that it is delivered with."
+    )
+    data_transfer: list[DataTransferSettings] = Field(
+        [], max_length=200, description="What a DataTransfer is answered; others: UnknownVendorId."
+    )
 
     def hardware(self) -> Hardware:
         """The core's form of everything but `csms` and `groups`."""
@@ -268,20 +329,24 @@ class KindSettings(Section):
 
 
 class StationSettings(KindSettings):
-    """One station. `template` names the kind that its own keys are laid over."""
+    """One station."""
 
-    id: Annotated[str, AfterValidator(_identity)]
-    template: str | None = None
-    serial: str | None = Field(None, max_length=_SERIAL_LENGTH)
+    id: Annotated[str, AfterValidator(_identity)] = Field(description="Its OCPP identity.")
+    template: str | None = Field(None, description=_TEMPLATE)
+    serial: str | None = Field(
+        None, max_length=_SERIAL_LENGTH, description="Its serial number; by default `SN-` and the identity."
+    )
 
 
 class FleetSettings(KindSettings):
-    """`count` stations, numbered from `first`; `{n}` or `{n:05}` in `id` is the number."""
+    """Stations of one kind, numbered."""
 
-    id: Annotated[str, AfterValidator(_pattern)]
-    first: int = Field(1, ge=0)
-    count: int = Field(1, ge=0)
-    template: str | None = None
+    id: Annotated[str, AfterValidator(_pattern)] = Field(
+        description="Their identities; `{n}` is the number, `{n:05}` the number with five digits."
+    )
+    first: int = Field(1, ge=0, description="The first number.")
+    count: int = Field(1, ge=0, description="How many they are.")
+    template: str | None = Field(None, description=_TEMPLATE)
 
     def ids(self) -> Iterator[str]:
         """The identities, in order."""

@@ -33,14 +33,13 @@ def _readable(path: Path) -> Path:
 
 
 class PublishSettings(Section):
-    """`transfers.publish`: a file server for the firmware that a CSMS has stations publish (PublishFirmware).
+    """`transfers.publish`: a file server for the firmware that stations are to publish (PublishFirmware)."""
 
-    It listens on `host` and `port`; `url` is how others reach it, by default what it listens on.
-    """
-
-    host: str = Field("127.0.0.1", min_length=1)
-    port: int = Field(8480, ge=1, le=65_535)
-    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=400)] | None = None
+    host: str = Field("127.0.0.1", min_length=1, description="The address to listen on.")
+    port: int = Field(8480, ge=1, le=65_535, description="The port to listen on.")
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[!-~]+$", max_length=400)] | None = Field(
+        None, description="How others reach it; by default, what it listens on."
+    )
 
     def address(self) -> str:
         """The URL, without a slash at its end."""
@@ -50,15 +49,23 @@ class PublishSettings(Section):
 class TransferSettings(Section):
     """`transfers`: logs to servers that a CSMS names, and firmware from them.
 
-    Servers on loopback are refused unless `allow_loopback`; so are link-local, multicast and reserved
-    addresses. `allow` lists exceptions: networks, addresses, names of hosts. A file has at most `max_bytes`,
-    and takes at most `timeout_s`. `known_hosts` has the keys of SFTP servers; without it none is checked.
-    With `publish` stations serve firmware to others.
+    Servers on loopback, and link-local, multicast and reserved addresses are refused unless they are allowed.
     """
 
-    allow: list[Annotated[str, AfterValidator(_place)]] = Field([], max_length=1000)
-    allow_loopback: bool = False
-    max_bytes: int = Field(100_000_000, ge=1, le=10**12)
-    timeout_s: float = Field(300.0, ge=1, le=86_400)
-    known_hosts: Annotated[Path, AfterValidator(_readable)] | None = None
-    publish: PublishSettings | None = None
+    allow: list[Annotated[str, AfterValidator(_place)]] = Field(
+        [],
+        max_length=1000,
+        description="Networks, addresses and names of hosts that would be refused: "
+        "on loopback, link-local, multicast, reserved.",
+    )
+    allow_loopback: bool = Field(False, description="Servers on this machine are not refused.")
+    max_bytes: int = Field(100_000_000, ge=1, le=10**12, description="The most that a file may have.")
+    timeout_s: float = Field(
+        300.0, ge=1, le=86_400, description="The longest that a file may take, in seconds."
+    )
+    known_hosts: Annotated[Path, AfterValidator(_readable)] | None = Field(
+        None, description="A file with the keys of SFTP servers; without it none is checked."
+    )
+    publish: PublishSettings | None = Field(
+        None, description="A file server, by which stations serve firmware to others."
+    )
