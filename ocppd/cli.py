@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn, TypeVar
 
 import orjson
 import typer
 
-from ocppd import __version__, log
+from ocppd import __version__, lean, log  # noqa: F401 - lean comes before whatever imports structlog
 from ocppd.edge.store import StoreError
 from ocppd.settings import Settings, SettingsError, load
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="ocppd",
@@ -53,6 +58,9 @@ def main(
 @app.command()
 def run(config: Config = None) -> None:
     """Run the daemon until SIGTERM or Ctrl-C."""
+    import gc
+
+    gc.disable()  # what is imported stays: to look for garbage in it costs a tenth of the start
     from ocppd.app import run as run_daemon
 
     settings = _load(config)
@@ -92,9 +100,8 @@ def send(
     Exit status: 0 where the answer is ok, 1 where it is not, 2 where the settings or the command line are
     wrong, 3 where nobody answers or there is no connection to the broker.
     """
-    from ocppd.client import NoBrokerError, send_once
+    from ocppd.client import send_once
     from ocppd.edge.mqtt import TargetError, parse_target
-    from ocppd.edge.reasons import LinkError
 
     for word in (target, command, argument):
         if word.startswith("--"):
@@ -105,13 +112,8 @@ def send(
         scope = parse_target(f"daemon/{settings.daemon.id}" if target == "daemon" else target)
     except TargetError as error:
         raise typer.BadParameter(str(error), param_hint="TARGET") from None
-    try:
+    with _at_the_broker():
         answer = asyncio.run(send_once(settings, scope, command, argument, timeout))
-    except LinkError as error:
-        _refuse(LinkError(f"mqtt.tls: {error}"))
-    except NoBrokerError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(3) from None
     if answer is None:
         typer.echo(f"nobody has answered at {settings.mqtt.host}:{settings.mqtt.port}", err=True)
         raise typer.Exit(3)
@@ -120,11 +122,203 @@ def send(
 
 
 @app.command()
+def shell(
+    station: Annotated[
+        str, typer.Option(metavar="TARGET", help="Whom lines are for that name nobody: CP001, CP001/1, all.")
+    ] = "",
+    config: Config = None,
+    timeout: Annotated[float, typer.Option(help="Seconds to wait for each answer.")] = 35.0,
+) -> None:
+    """Type commands to the stations of running daemons, and see what happens to them.
+
+    Without a terminal, it reads a command a line and prints an answer a line, as JSON.
+
+    Exit status: 0 where all answers are ok, 1 where one is not, 2 where the settings or the command line are
+    wrong, 3 where there is no broker, no daemon or no answer; in a terminal, always 0.
+    """
+    from ocppd.client import Access
+    from ocppd.edge.mqtt import TargetError, parse_target
+    from ocppd.shell.session import NobodyError
+
+    settings = _load(config)
+    log.configure("error", "console")
+    try:
+        target = parse_target(station) if station else None
+    except TargetError as error:
+        raise typer.BadParameter(str(error), param_hint="--station") from None
+    with _at_the_broker():
+        access = Access(settings)
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            from ocppd.shell.prompt import Prompt
+
+            asyncio.run(Prompt(access, settings.daemon.id, timeout, target).run())
+            return
+        from ocppd.shell.pipe import run as run_pipe
+
+        try:
+            is_ok = run_until_told(run_pipe(access, settings.daemon.id, timeout, target))
+        except NobodyError as error:
+            typer.echo(str(error), err=True)
+            raise typer.Exit(3) from None
+    raise typer.Exit(0 if is_ok else 1)
+
+
+@app.command()
+def watch(
+    target: Annotated[
+        str, typer.Argument(metavar="TARGET", help="A station such as CP001, or a pattern such as 'CP0*'.")
+    ] = "all",
+    config: Config = None,
+    plain: Annotated[
+        bool, typer.Option("--plain", help="A line for each event and change, as without a terminal.")
+    ] = False,
+    json: Annotated[bool, typer.Option("--json", help="The same, each line a JSON object.")] = False,
+) -> None:
+    """Show the stations of running daemons, and what happens to them, as long as it lasts.
+
+    In a terminal: Enter opens a station, Esc goes back, / filters, q quits.
+
+    Exit status: 2 where the settings or the command line are wrong, 3 where the lines find no broker.
+    """
+    from ocppd.client import Access
+    from ocppd.watch.target import Target, WatchError
+
+    settings = _load(config)
+    log.configure("error", "console")
+    try:
+        stations = Target.parse(target)
+    except WatchError as error:
+        raise typer.BadParameter(str(error), param_hint="TARGET") from None
+    with _at_the_broker():
+        access = Access(settings)
+        if plain or json or not (sys.stdout.isatty() and sys.stdin.isatty()):
+            from ocppd.watch.lines import Lines
+
+            run_until_told(Lines(access, stations, json=json).run())
+        else:
+            from ocppd.watch.screen import show
+
+            show(access, stations)
+
+
+@app.command()
 def commands() -> None:
     """List every command, with its arguments as its own code declares them."""
     from ocppd.reference import command_reference
 
     typer.echo(command_reference())
+
+
+@app.command()
+def asyncapi(
+    config: Config = None,
+    form: Annotated[
+        Literal["yaml", "json"], typer.Option("--format", help="How the document is written.")
+    ] = "yaml",
+) -> None:
+    """Print the AsyncAPI 3 document of the MQTT API: every topic, every command, every payload.
+
+    It names the broker and the base topic of the settings.
+    """
+    from ocppd.asyncapi import document, render
+
+    typer.echo(render(document(_load(config)), form))
+
+
+scenarios = typer.Typer(
+    no_args_is_help=True, help="Run scenarios: files that say what happens and what is expected."
+)
+app.add_typer(scenarios, name="scenario")
+
+Files = Annotated[
+    list[str], typer.Argument(metavar="FILE", help="YAML or JSON, or the name of one that `list` shows.")
+]
+
+
+@scenarios.command(name="run")
+def scenario_run(
+    files: Files,
+    virtual: Annotated[
+        bool, typer.Option("--virtual", help="In virtual time: no daemon, no broker, no CSMS is needed.")
+    ] = False,
+    junit: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the verdicts as JUnit XML.")
+    ] = None,
+    station: Annotated[
+        str | None, typer.Option(metavar="ID", help="A station of the daemon, in place of that of the file.")
+    ] = None,
+    var: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=VALUE", help="A variable of the file; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="What decides chance, in place of the file's.")
+    ] = None,
+    repeat: Annotated[
+        int, typer.Option(min=1, max=1000, help="How often, each time with the next seed.")
+    ] = 1,
+    config: Config = None,
+) -> None:
+    """Run scenarios, one after the other, and say what became of them.
+
+    A daemon adds the stations of the file that it does not have, and removes them afterwards.
+
+    Exit status: 0 where all have passed, 1 where one has not, 2 where a file, the settings or the command
+    line are wrong, 3 where there is no daemon or no broker.
+    """
+    from ocppd.scenario.model import ScenarioError
+    from ocppd.scenario.remote import NoDaemonError
+    from ocppd.scenario.runner import Options, Runner
+
+    settings = _load(config)
+    log.configure("error", "console")
+    try:
+        options = Options.of(var or [], seed=seed, repeat=repeat, station=station)
+        runner = Runner(settings, options, files)
+        with _at_the_broker():
+            passed = runner.run_virtually() if virtual else run_until_told(runner.run_remotely())
+        runner.write_junit(junit)
+    except ScenarioError as error:
+        _refuse(error)
+    except NoDaemonError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
+    raise typer.Exit(0 if passed else 1)
+
+
+@scenarios.command(name="check")
+def scenario_check(files: Files, config: Config = None) -> None:
+    """Read scenarios and say what is wrong with them; exit status 2 where something is."""
+    from ocppd.scenario.model import ScenarioError
+    from ocppd.scenario.runner import find
+
+    settings = _load(config)
+    try:
+        for file in files:
+            scenario = find(file, settings)
+            typer.echo(f"{file}: {len(list(scenario.all_steps()))} steps")
+    except ScenarioError as error:
+        _refuse(error)
+
+
+@scenarios.command(name="list")
+def scenario_list(config: Config = None) -> None:
+    """List the scenarios that have a name: those beside the configuration, and those that ship with ocppd."""
+    from ocppd.scenario.library import every
+    from ocppd.scenario.model import ScenarioError
+
+    try:
+        for scenario in every(_load(config).scenarios):
+            typer.echo(f"{scenario.name}\n    {scenario.head.description.strip().partition(chr(10))[0]}")
+    except ScenarioError as error:
+        _refuse(error)
+
+
+@scenarios.command(name="schema")
+def scenario_schema() -> None:
+    """Print the JSON schema of scenarios, for editors."""
+    from ocppd.scenario.schema import json_schema
+
+    typer.echo(orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode())
 
 
 @app.command()
@@ -230,6 +424,39 @@ def run_loop(coroutine: Coroutine[Any, Any, None]) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(coroutine)
+
+
+def run_until_told(coroutine: Coroutine[Any, Any, T]) -> T | None:
+    """What `coroutine` returns; None after SIGTERM, Ctrl-C, or when nobody reads what it writes any more."""
+
+    async def guarded() -> T | None:
+        task = asyncio.ensure_future(coroutine)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        with suppress(asyncio.CancelledError):
+            return await task
+        return None
+
+    try:
+        return asyncio.run(guarded())
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed
+        return None
+
+
+@contextmanager
+def _at_the_broker() -> Iterator[None]:
+    """End with 2 where a file of `mqtt.tls` cannot be used, with 3 where there is no broker."""
+    from ocppd.client import NoBrokerError
+    from ocppd.edge.reasons import LinkError
+
+    try:
+        yield
+    except LinkError as error:
+        _refuse(LinkError(f"mqtt.tls: {error}"))
+    except NoBrokerError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(3) from None
 
 
 def _load(config: list[Path] | None) -> Settings:

@@ -13,11 +13,12 @@ It drives the stations of a daemon that runs. For those of a test's own process 
 from __future__ import annotations
 
 import asyncio
+import random
 from collections import deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from uuid import uuid4
 
 import aiomqtt
@@ -26,6 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ocppd.core.errors import CommandError, OcppdError
+from ocppd.edge.mqtt.refusals import tls_words
 from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic, state_topic
 from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
 from ocppd.edge.tls import tls_context
@@ -33,12 +35,13 @@ from ocppd.like import is_like
 from ocppd.payload import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from ocppd.settings import Settings
 
 
 MOST_EVENTS = 1000
+_AGAIN_S = (0.5, 1.5)  # from a lost connection to the next try
 
 
 class NoBrokerError(OcppdError):
@@ -71,6 +74,7 @@ class Client:
         self._waiting: list[_Waiting] = []
         self._stations: list[Station] = []
         self._lost: Exception | None = None
+        self._ended = asyncio.Event()
 
     async def send(
         self, scope: Scope, command: str, argument: str | dict[str, Any] = "", *, timeout_s: float = 35.0
@@ -122,6 +126,17 @@ class Client:
                     waiting.future.set_exception(error)
             if not isinstance(error, aiomqtt.MqttError):
                 raise
+        finally:
+            self._ended.set()
+
+    async def until_lost(self) -> NoReturn:
+        """Wait for the connection to go.
+
+        Raises:
+            aiomqtt.MqttError: it has gone.
+        """
+        await self._ended.wait()
+        raise self._lost or aiomqtt.MqttError("nobody listens any more")
 
     def _take(self, message: aiomqtt.Message) -> None:
         topic = message.topic.value
@@ -151,7 +166,19 @@ class Client:
 
     async def watch(self) -> None:
         """Have everything under the base topic handed to `listen`."""
-        await self._mqtt.subscribe(f"{self._base}/v1/#", qos=1)
+        await self.subscribe(["#"])
+
+    async def subscribe(self, filters: Iterable[str], qos: int = 1) -> None:
+        """Have these handed to `listen`, first what is retained there; `filters` go below `<base>/v1/`."""
+        topics = [(f"{self._base}/v1/{it}", qos) for it in filters]
+        if topics:
+            await self._mqtt.subscribe(topics)
+
+    async def unsubscribe(self, filters: Iterable[str]) -> None:
+        """Have these handed to `listen` no longer."""
+        topics = [f"{self._base}/v1/{it}" for it in filters]
+        if topics:
+            await self._mqtt.unsubscribe(topics)
 
 
 class Station:
@@ -321,6 +348,85 @@ def _identifier() -> str:
     return f"ocppd-client-{uuid4().hex[:8]}"
 
 
+class Access:
+    """The way to the broker of the settings, for as many connections one after the other as it takes.
+
+    Raises:
+        LinkError: a file of `mqtt.tls` cannot be used.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        mqtt = settings.mqtt
+        tls = tls_context(mqtt.tls.trust()) if mqtt.tls is not None else None
+        self._broker = Broker(mqtt.host, mqtt.port, mqtt.username, mqtt.secret(), tls)
+        self._wire = Wire(self._broker, Pace())
+        self.base = mqtt.base_topic
+
+    @property
+    def where(self) -> str:
+        """For people."""
+        return self._broker.where
+
+    @asynccontextmanager
+    async def open(
+        self, heard: Callable[[str, bytes], None] = lambda _topic, _payload: None
+    ) -> AsyncIterator[Client]:
+        """A client while the block runs.
+
+        Raises:
+            NoBrokerError: there is no connection to the broker, or it was lost.
+        """
+        async with AsyncExitStack() as stack:
+            connection = await self._connection(stack)
+            client = Client(connection, self.base, speaks_5=self._wire.protocol == "V5")
+            await stack.enter_async_context(_listening(client, heard))
+            try:
+                yield client
+            except aiomqtt.MqttError as error:
+                raise self._failure(error) from error
+
+    async def _connection(self, stack: AsyncExitStack) -> aiomqtt.Client:
+        while True:
+            try:
+                connection = await stack.enter_async_context(self._wire.client(_identifier()))
+            except (aiomqtt.MqttError, OSError) as error:
+                if (said := await self._wire.unheard(error)) is not None:
+                    raise self._failure(said) from error
+                if not self._wire.falls_back(error):
+                    raise self._failure(error) from error
+            else:
+                self._wire.settle(connection)
+                return connection
+
+    def _failure(self, error: Exception) -> NoBrokerError:
+        return NoBrokerError(f"broker {self.where}: {_reason(error)}")
+
+    async def keep(
+        self,
+        met: Callable[[Client], Awaitable[None]],
+        lost: Callable[[NoBrokerError], None],
+        heard: Callable[[str, bytes], None],
+    ) -> NoReturn:
+        """Be connected, again and again: `met` is given each new client, `lost` is told of each failure."""
+        while True:
+            try:
+                async with self.open(heard) as client:
+                    await met(client)
+                    _obey()
+                    await client.until_lost()
+            except NoBrokerError as error:
+                _obey()
+                lost(error)
+            await asyncio.sleep(random.uniform(*_AGAIN_S))  # noqa: S311 - that not all come at once
+
+
+def _obey() -> None:
+    """Be cancelled, where the library, or `wait_for` before Python 3.12, has let that pass."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def send_once(
     settings: Settings, scope: Scope, command: str, argument: str, timeout_s: float
 ) -> dict[str, Any] | None:
@@ -330,27 +436,17 @@ async def send_once(
         LinkError: a file of `mqtt.tls` cannot be used.
         NoBrokerError: there is no connection to the broker, or it was lost.
     """
-    mqtt = settings.mqtt
-    tls = tls_context(mqtt.tls.trust()) if mqtt.tls is not None else None
-    broker = Broker(mqtt.host, mqtt.port, mqtt.username, mqtt.secret(), tls)
-    wire, connected = Wire(broker, Pace()), False
-    while True:
+    async with Access(settings).open() as client:
         try:
-            async with wire.client(_identifier()) as connection:
-                wire.settle(connection)
-                connected = True
-                client = Client(connection, mqtt.base_topic, speaks_5=wire.protocol == "V5")
-                async with _listening(client, lambda _topic, _payload: None):
-                    return await client.send(scope, command, argument, timeout_s=timeout_s)
+            return await client.send(scope, command, argument, timeout_s=timeout_s)
         except TimeoutError:
             return None
-        except (aiomqtt.MqttError, OSError) as error:
-            if connected or not wire.falls_back(error):
-                raise NoBrokerError(f"broker {broker.where}: {_reason(error)}") from error
 
 
 def _reason(error: Exception) -> str:
     """Without the numbers, and without the library's own words for them where the broker has said why."""
+    if (words := tls_words(error)) is not None:
+        return words
     if isinstance(error, aiomqtt.MqttCodeError):
         return str(error.args[0]) if error.args else str(error).partition("] ")[2]
     return str(error)

@@ -7,33 +7,26 @@ first other one is the primary argument, which a bare payload gives. A command w
 from __future__ import annotations
 
 import inspect
-import types
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache, cached_property
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
+from ocppd import hints
 from ocppd.core.errors import CommandError
 from ocppd.core.on import Handler, Handlers
 from ocppd.core.state import Request, State
 from ocppd.core.station import Done
 from ocppd.payload import Payload, switch
 
-# Of the MQTT API, and not built yet.
-UNSUPPORTED = frozenset(
-    [
-        "scenario",
-        "stop-scenario",
-    ]
-)
 # Keys of a JSON object that belong to the asking, not to the command.
 META = frozenset({"request_id", "wait", "timeout_s", "evse", "connector", "sent_at", "expires_s", "spread_s"})
 _LONGEST_WAIT = 3600
 # From wide to narrow.
-_SCOPES = ("station", "evse", "connector")
+SCOPES = ("station", "evse", "connector")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +99,7 @@ class Command:
         try:
             checked = self.model(**wanted)
         except ValidationError as error:
-            raise _refusal(error) from None
+            raise _refusal(self, error) from None
         return {name: getattr(checked, name) for name in self.parameters}, warnings
 
     def _given(self, payload: Payload) -> dict[str, Any]:
@@ -118,7 +111,7 @@ class Command:
 
     def _read(self, key: str, value: object) -> object:
         """Words for a switch, in JSON too; everything else is pydantic's to judge."""
-        if isinstance(value, str) and _is_switch(self.types[key]):
+        if isinstance(value, str) and is_switch(self.types[key]):
             word = switch(value)
             if word is None:
                 raise CommandError("invalid_argument", f"{key}: one of ON, OFF, TOGGLE")
@@ -138,39 +131,54 @@ def _unpacked(parameters: Iterable[inspect.Parameter], hints: dict[str, Any]) ->
             yield inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD, default=None)
 
 
-def _is_switch(hint: Any) -> bool:
-    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return bool in members
+def is_switch(hint: Any) -> bool:
+    """Whether a parameter of that type takes ON and OFF."""
+    return bool in hints.members(hint)
 
 
-def _refusal(error: ValidationError) -> CommandError:
-    """The first defect, in words that do not repeat the value: it may be a token."""
-    first = error.errors(include_input=False, include_url=False)[0]
-    key = ".".join(str(step) for step in first["loc"] if not str(step).startswith("function-"))
-    if first["type"] == "missing":
-        return CommandError("missing_argument", f"{key} is needed")
-    return CommandError("invalid_argument", f"{key}: {first['msg']}")
+# What pydantic says of a number that is one, but too small, too big or none.
+_BOUNDS = ("greater_than", "less_than", "finite_number", "too_short", "too_long")
+
+
+def _refusal(command: Command, error: ValidationError) -> CommandError:
+    """The first defect, in words that do not repeat the value: it may be a token.
+
+    Of several kinds of value that an argument may be, pydantic tells what each lacks: then it is said what
+    it may be, but for what is only out of bounds.
+    """
+    every = error.errors(include_input=False, include_url=False)
+    found = next((it for it in every if it["type"].startswith(_BOUNDS)), every[0])
+    argument, *rest = (step for step in found["loc"] if not str(step).startswith("function-"))
+    if found["type"] == "missing":
+        return CommandError("missing_argument", f"{'.'.join(map(str, found['loc']))} is needed")
+    hint = command.types[str(argument)]
+    if len(hints.members(hint)) == 1:
+        return CommandError("invalid_argument", f"{'.'.join(map(str, (argument, *rest)))}: {found['msg']}")
+    if found["type"].startswith(_BOUNDS):
+        return CommandError("invalid_argument", f"{argument}: {found['msg']}")
+    return CommandError("invalid_argument", f"{argument}: {hints.words(hint)} is needed")
 
 
 class Commands:
     """All commands of a station, or of the daemon."""
 
     def __init__(self, handlers: Handlers) -> None:
-        self.by_name = {
-            name: Command.of(name, handler) for name, handler in sorted(handlers.commands.items())
-        }
+        self._handlers = handlers.commands
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Command]:
+        """Every command by its name; made when the first one comes, for a daemon that is to start quickly."""
+        return {name: Command.of(name, handler) for name, handler in sorted(self._handlers.items())}
 
     def find(self, name: str) -> Command:
         """The command of that name.
 
         Raises:
-            CommandError: `unsupported` where it comes later, `unknown_command` with the nearest names.
+            CommandError: `unknown_command`, with the nearest names.
         """
         command = self.by_name.get(name)
         if command is not None:
             return command
-        if name in UNSUPPORTED:
-            raise CommandError("unsupported", f"{name} is not supported yet")
         near = get_close_matches(name, self.by_name, n=3)
         hint = f", did you mean {' or '.join(near)}?" if near else ""
         raise CommandError("unknown_command", f"there is no command {name[:40]!r}{hint}", {"nearest": near})
@@ -217,7 +225,7 @@ class Commands:
 def _refuse_narrower(command: Command, evse: int | None, connector: int | None) -> None:
     """Refuse what comes on too narrow a topic: who may command a connector must not reset the station."""
     given = "connector" if connector is not None else "evse" if evse is not None else "station"
-    if _SCOPES.index(given) > _SCOPES.index(command.scope):
+    if SCOPES.index(given) > SCOPES.index(command.scope):
         text = f"{command.name} is for the scope {command.scope}, this topic is of the scope {given}"
         raise CommandError("not_allowed", text)
 

@@ -11,6 +11,7 @@ from ocppd import log
 from ocppd.core import on
 from ocppd.core.errors import CommandError
 from ocppd.core.station import Done
+from ocppd.descriptions import describe_command
 
 if TYPE_CHECKING:
     from ocppd.daemon import Daemon
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 @on.command("ping")
 def ping(daemon: Daemon) -> Done:
     """Answer with the daemon's health."""
-    return Done(changed=False, result=daemon.info() | daemon.health())
+    return Done(changed=False, result={**daemon.info(), **daemon.health()})
 
 
 @on.command("list")
@@ -47,6 +48,17 @@ def list_stations(
     ]
     more = page[-1].id if len(names) > limit else None
     return Done(changed=False, result={"stations": stations, "cursor": more})
+
+
+@on.command("commands")
+def list_commands(daemon: Daemon, filter: str = "*") -> Done:  # noqa: A002 - the key of the MQTT API
+    """List the commands whose name matches `filter` (`get-*`), with their scopes, arguments and help."""
+    described = [
+        *(describe_command(it) for it in daemon.fleet.commands.by_name.values()),
+        *(describe_command(it, daemon=True) for it in daemon.commands.by_name.values()),
+    ]
+    found = [it for it in described if fnmatchcase(it["name"], filter)]
+    return Done(changed=False, result={"commands": found})
 
 
 @on.command("add-station")

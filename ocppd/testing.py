@@ -184,7 +184,7 @@ class Lab:
         def look() -> Json:
             it = self.fleet.stations[station]
             it.look(self._clock.time())
-            return whole_state(it)
+            return dict(whole_state(it))
 
         return self.on_loop(look)
 

@@ -23,6 +23,7 @@ from ocppd.core.station import Answer, Event, Job, Order, Station
 from ocppd.core.times import format_time
 from ocppd.fleet import Fleet
 from ocppd.payload import parse
+from tests.shapes import check_event
 
 START = 1_735_725_600.0  # 2025-01-01T10:00:00Z
 _STATES = TypeAdapter(State)
@@ -135,7 +136,8 @@ class Bench:
     def changed(self, station: Station) -> None:
         pass
 
-    def happened(self, _station: Station, event: Event) -> None:
+    def happened(self, station: Station, event: Event) -> None:
+        check_event(station, event)
         if event.name != "command":  # each command has one; what it led to is of interest
             self.events.append(event)
 

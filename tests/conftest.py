@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from ocppd.core.description import Hardware
 from tests.bench import Bench, bugs_raise
+from tests.shapes import check_views
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -19,8 +22,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def new_bench(request: pytest.FixtureRequest) -> Iterator[Callable[..., Bench]]:
     """Make a bench, with hardware of one's own, or one that has not booted."""
     restart = bool(request.config.getoption("--restart"))
+    benches: list[Bench] = []
+
+    def make(hardware: Hardware | None = None, **how: Any) -> Bench:
+        benches.append(Bench(hardware, restart=restart, **how))
+        return benches[-1]
+
     with bugs_raise():
-        yield lambda hardware=None, **how: Bench(hardware, restart=restart, **how)
+        yield make
+    for it in benches:
+        check_views(it.station)
 
 
 @pytest.fixture

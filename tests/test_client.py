@@ -224,6 +224,7 @@ def test_the_types_of_arguments_are_plain_words() -> None:
         "suspend [by: one of ev evse = ev]",
         "meter-values [evse_id: whole number] [meter_value: list]",
         "get [fields: list]",
+        "limit [watts: number or OFF] [amps: number] [source: one of EMS SO Other] [for_s: number]",
     ):
         assert f"{line}\n" in text
     assert not [word for word in ("Literal", "Union", "dict", "str]", "bool") if word in text]

@@ -65,15 +65,6 @@ def test_an_unknown_command_like_no_other_names_none() -> None:
     assert len(error.message) < 100
 
 
-@pytest.mark.parametrize("name", ["scenario"])
-def test_a_command_that_is_not_built_yet_is_unsupported(name: str) -> None:
-    assert refused(name).code == "unsupported"
-
-
-def test_what_is_built_is_not_called_unsupported() -> None:
-    assert all(COMMANDS.find(name).name == name for name in COMMANDS.by_name)
-
-
 def test_every_command_says_what_it_does() -> None:
     assert [
         name for name, command in COMMANDS.by_name.items() if not command.summary.endswith((".", ":"))
@@ -260,6 +251,26 @@ def test_an_invalid_argument_is_named_and_its_value_never_repeated(case: str) ->
     assert error.value.message.startswith(key)
     assert SECRET not in error.value.message
     assert "99123" not in error.value.message
+
+
+OF_SEVERAL_KINDS: list[tuple[str, Json, str]] = [
+    ("limit", {"watts": "much"}, "watts: number or OFF is needed"),
+    ("limit", {"watts": [1]}, "watts: number or OFF is needed"),
+    ("limit", {"watts": -1}, "watts: Input should be greater than or equal to 0"),
+    ("meter", {"energy_wh": SECRET}, "energy_wh: number or auto is needed"),
+    ("meter", {"voltage_v": [230, 230]}, "voltage_v: number or list is needed"),
+    ("meter", {"voltage_v": [230, 230, 0]}, "voltage_v: Input should be greater than 0"),
+    ("plug-in", {"on": 3}, "on: ON/OFF/TOGGLE is needed"),
+]
+
+
+@pytest.mark.parametrize(("name", "fields", "message"), OF_SEVERAL_KINDS)
+def test_an_argument_that_may_be_of_several_kinds_is_told_what_it_may_be(
+    name: str, fields: Json, message: str
+) -> None:
+    with pytest.raises(CommandError) as error:
+        COMMANDS.bind(name, Payload(fields=fields), SINGLE)
+    assert (error.value.code, error.value.message) == ("invalid_argument", message)
 
 
 @pytest.mark.parametrize("name", ["plug-in", "ev", "reset"])

@@ -22,6 +22,7 @@ from ocppd.demo.csms import Csms, csms
 from ocppd.edge.store import Store
 from ocppd.fleet import Fleet
 from ocppd.payload import parse
+from ocppd.reference import describe
 from ocppd.settings import Settings
 from tests.bench import bugs_raise
 from tests.edge.mqtt.edge import Mosquitto, until, watching
@@ -162,6 +163,41 @@ def test_ping_answers_with_info_and_health(tmp_path: Path) -> None:
 async def test_health_counts_connections(tmp_path: Path, remote: Csms) -> None:
     async with living(House(tmp_path, remote.url, "CP001", "CP002")) as house:
         await until(lambda: house.daemon.health()["csms"]["up"] == 2)
+
+
+# commands
+
+
+def test_commands_describes_what_the_daemon_and_its_stations_take(tmp_path: Path) -> None:
+    house = House(tmp_path, "ws://127.0.0.1:9/")
+    answer = house.run("commands")
+    assert len(orjson.dumps(answer)) < 64 * 1024
+    assert answer["commands"] == describe()
+    found = {it["name"]: it for it in answer["commands"]}
+    assert {*house.daemon.commands.by_name, *house.fleet.commands.by_name} == set(found)
+    assert found["ping"]["scopes"] == ["daemon"]
+    assert found["limit"]["scopes"] == ["station", "evse"]
+    assert found["limit"]["arguments"][0] == {
+        "name": "watts",
+        "type": "number or OFF",
+        "required": False,
+        "default": None,
+        "choices": ["OFF"],
+        "keys": [],
+    }
+    on, car = found["plug-in"]["arguments"]
+    assert (found["plug-in"]["primary"], on["choices"], on["default"]) == (
+        "on",
+        ["ON", "OFF", "TOGGLE"],
+        True,
+    )
+    assert {"soc", "capacity_wh"} <= set(car["keys"])
+    assert found["get"]["primary"] is None
+
+
+def test_commands_can_be_filtered(tmp_path: Path) -> None:
+    answer = House(tmp_path, "ws://127.0.0.1:9/").run("commands", "plug*")
+    assert [it["name"] for it in answer["commands"]] == ["plug-in"]
 
 
 # list

@@ -35,6 +35,8 @@ ev:
   efficiency: 0.9
   curve: [[0, 50], [10, 100], [100, 5]]
   ramp_w_s: 500
+  max_discharge_w: 7000
+  min_soc: 25
   ready_delay_s: 2
   departure_s: 3600
   iso15118: true
@@ -51,6 +53,8 @@ ev:
         efficiency=0.9,
         curve=((0, 50), (10, 100), (100, 5)),
         ramp_w_s=500,
+        max_discharge_w=7_000,
+        min_soc=25,
         ready_delay_s=2,
         departure_s=3600,
         iso15118=True,
@@ -73,7 +77,15 @@ def test_a_curve_that_no_battery_has_is_refused(curve: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value"),
-    [("power_factor", 0), ("efficiency", 1.1), ("ramp_w_s", 0), ("departure_s", -1), ("min_a", ".nan")],
+    [
+        ("power_factor", 0),
+        ("efficiency", 1.1),
+        ("ramp_w_s", 0),
+        ("departure_s", -1),
+        ("max_discharge_w", -1),
+        ("min_soc", 101),
+        ("min_a", ".nan"),
+    ],
 )
 def test_a_car_that_could_not_be_computed_is_refused(key: str, value: object) -> None:
     with pytest.raises(SettingsError, match=rf"ev\.{key}"):

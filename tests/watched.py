@@ -8,8 +8,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ocppd.core import outbox, views
-from ocppd.core.description import Hardware
+from ocppd.core import outbox, v2x, views
+from ocppd.core.description import Csms, Hardware
+from ocppd.core.schemas import OCPP_21, OCPP_201, Version
 from ocppd.core.state import Evse, State
 from ocppd.core.station import Answer, Event, Station
 from ocppd.core.status import connector_status
@@ -24,7 +25,7 @@ Place = tuple[int, int]
 class Watched(Bench):
     """Fails as soon as something leaves that may not, and keeps what the CSMS and listeners know by now."""
 
-    def __init__(self, hardware: Hardware, *, restart: bool) -> None:
+    def __init__(self, hardware: Hardware, *, restart: bool, protocol: Version = OCPP_201) -> None:
         self.told: dict[Place, str] = {}
         self.shown: dict[Place, str] = {}
         self.running: dict[int, str] = {}
@@ -34,7 +35,8 @@ class Watched(Bench):
         self._shown_seq: dict[str, int] = {}
         self._ended: set[str] = set()
         self._gone: set[str] = set()
-        super().__init__(hardware, restart=restart)
+        csms = Csms(protocols=(OCPP_21, OCPP_201))
+        super().__init__(hardware, restart=restart, csms=csms, protocol=protocol)
 
     # What leaves
 
@@ -162,6 +164,14 @@ class Watched(Bench):
     def gain_wh(self, evse: Evse) -> float:
         """What the battery of the car there holds; 0 without a car."""
         return evse.car.soc / 100 * evse.car.ev.capacity_wh if evse.car else 0.0
+
+    def check_direction(self) -> None:
+        """Energy flows back only where the CSMS has allowed it, from a car that can."""
+        for number, evse in self.station.evses():
+            if views.meter(self.station, number)["power_w"] < 0:
+                assert evse.car is not None
+                assert evse.car.ev.max_discharge_w is not None
+                assert v2x.may_discharge(self.station, number)
 
 
 def same_energy(meter_wh: float, battery_wh: float) -> bool:

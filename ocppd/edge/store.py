@@ -2,7 +2,7 @@
 
 A path with a suffix, or to an existing file, holds all stations; a directory holds a file for each, named
 as its identity, percent-encoded. Both have the same form, `{"version": 1, "stations": {identity: state}}`,
-which a person may read and edit. What is as it is by default is left out.
+which a person may read and edit. Most of what is as it is by default is left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import orjson
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from ocppd.core.state import State
+from ocppd.core.state import Evse, State
 
 log = structlog.get_logger()
 
@@ -193,30 +193,32 @@ class Store:
 
 
 def _dump(state: State) -> bytes:
-    dump = orjson.dumps(state, _unusual, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATACLASS)
+    shown = _unusual(state) | {"evses": [_unusual(evse) for evse in state.evses]}
     # A copy: orjson hands out its work space, several times as big, which a fleet would keep per station.
-    return bytes(memoryview(dump))
+    return bytes(memoryview(orjson.dumps(shown, option=orjson.OPT_NON_STR_KEYS)))
 
 
-def _unusual(part: Any) -> dict[str, Any]:
-    """The fields of a dataclass that are not as they are by default: of an idle station a third."""
-    names, values_of, defaults = _fields(part.__class__)
+def _unusual(part: State | Evse) -> dict[str, Any]:
+    """The fields that are not as they are by default; deeper down they all are told, which is quicker."""
+    names, values_of, defaults = _FIELDS[type(part)]
     values = zip(names, values_of(part), defaults, strict=True)
     return {name: value for name, value, default in values if value is not default and value != default}
 
 
-@cache
-def _fields(kind: Any) -> tuple[tuple[str, ...], Callable[[Any], Iterable[Any]], tuple[Any, ...]]:
+def _default(field: Field[Any]) -> Any:
+    """MISSING, which equals nothing, for a part that is a dataclass itself: to compare those costs more."""
+    if field.default_factory is not MISSING:
+        return field.default_factory() if field.default_factory in (list, dict) else MISSING
+    return field.default
+
+
+def _fields(kind: type[State | Evse]) -> tuple[tuple[str, ...], Callable[[Any], Any], tuple[Any, ...]]:
     """The names of the fields, what gives their values, and their defaults."""
     names = tuple(field.name for field in fields(kind))
-    values_of = attrgetter(*names) if len(names) > 1 else lambda part: (getattr(part, names[0]),)
-    return names, values_of, tuple(map(_default, fields(kind)))
+    return names, attrgetter(*names), tuple(map(_default, fields(kind)))
 
 
-def _default(field: Field[Any]) -> Any:
-    if field.default_factory is not MISSING:
-        return field.default_factory()
-    return field.default  # MISSING where it has none, which equals nothing
+_FIELDS = {kind: _fields(kind) for kind in (State, Evse)}
 
 
 def _for_people(content: bytes) -> bytes:

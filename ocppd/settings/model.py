@@ -346,7 +346,8 @@ def load(paths: Sequence[Path] | None = None) -> Settings:
     """The settings of these files, later ones over earlier ones, and of the environment over all of them.
 
     Without paths, the first of `DEFAULT_PATHS` that exists is read; where none does, the defaults and the
-    environment remain. Templates are looked for in `templates/` beside the first file, scenarios in `scenarios/` there.
+    environment remain. Templates are looked for in `templates/` beside the first file, scenarios in
+    `scenarios/` there.
 
     Raises SettingsError, with a line for each problem, where a file cannot be read or a setting is wrong.
     """

@@ -571,10 +571,6 @@ def test_unknown_command_names_the_nearest(desk: Desk) -> None:
     assert "plug-in" in error["message"]
 
 
-def test_what_comes_later_is_unsupported(desk: Desk) -> None:
-    assert desk.refusal(f"{STATION}/scenario")["code"] == "unsupported"
-
-
 def test_what_does_not_fit_the_state_is_invalid_state(desk: Desk) -> None:
     assert desk.refusal(f"{EVSE}/stop")["code"] == "invalid_state"
 
@@ -703,9 +699,8 @@ def test_many_are_never_reset_powered_or_removed_at_once(topic: str, command: st
     assert lab().refusal(f"{topic}/cmd/{command}")["code"] == "not_allowed"
 
 
-@pytest.mark.parametrize(("command", "code"), [("plugin", "unknown_command"), ("scenario", "unsupported")])
-def test_a_command_to_many_that_is_none_is_refused_once(command: str, code: str) -> None:
-    assert lab().refusal(f"all/cmd/{command}")["code"] == code
+def test_a_command_to_many_that_is_none_is_refused_once() -> None:
+    assert lab().refusal("all/cmd/plugin")["code"] == "unknown_command"
 
 
 @pytest.mark.parametrize("spread", [-1, "5", 10_000, True])
