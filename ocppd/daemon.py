@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import structlog
 
 from ocppd import __version__, daemon_commands
@@ -267,6 +266,8 @@ class Daemon:
 
     def health(self) -> Health:
         """`daemon/<id>/health`."""
+        import psutil  # noqa: PLC0415 - for those alone whose health is asked for
+
         stations = list(self.fleet.stations.values())
         up = sum(it.state.csms.connected for it in stations)
         queued = sum(len(it.state.outbox.queue) for it in stations)

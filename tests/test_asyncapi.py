@@ -21,6 +21,7 @@ from ocppd.asyncapi import Channel
 from ocppd.commands import Commands
 from ocppd.core.errors import CommandError
 from ocppd.core.event_shapes import EVENTS
+from ocppd.core.views import PUBLIC_EVENTS
 from ocppd.demo.csms import csms
 from ocppd.edge.mqtt.topics import parse_command, parse_state, parse_target
 from ocppd.payload import parse
@@ -238,3 +239,7 @@ async def test_every_message_that_passes_in_a_session_has_its_channel_and_fits(t
         met = {found.name for message in seen if (found := channel_of(message.topic.value))}
         shown = {name for name in CHANNELS if ".cmd." not in name and ".response." not in name}
         assert shown <= met
+
+
+def test_each_event_that_leaves_has_its_shape_and_no_other_has_one() -> None:
+    assert set(EVENTS) == PUBLIC_EVENTS

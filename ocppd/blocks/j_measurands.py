@@ -6,49 +6,20 @@ Energy is told in the unit that the meter counts in. Every phase is told that th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ocppd.core import session
-from ocppd.core.session import Flow
+from ocppd.core.schemas import Payload
+from ocppd.core.session import Flow, Lines
 
 if TYPE_CHECKING:
     from ocppd.core.description import Evse as EvseDescription
-    from ocppd.core.schemas import Payload
-    from ocppd.core.session import Lines
     from ocppd.core.station import Station
 
 REGISTER = "Energy.Active.Import.Register"
 INTERVAL = "Energy.Active.Import.Interval"
-# Meters count both ways; what flows back is active power alone.
-MEASURANDS = (
-    REGISTER,
-    INTERVAL,
-    "Energy.Active.Net",
-    "Energy.Active.Export.Register",
-    "Energy.Active.Export.Interval",
-    "Energy.Reactive.Import.Register",
-    "Energy.Reactive.Import.Interval",
-    "Energy.Reactive.Net",
-    "Energy.Reactive.Export.Register",
-    "Energy.Reactive.Export.Interval",
-    "Energy.Apparent.Import",
-    "Energy.Apparent.Net",
-    "Energy.Apparent.Export",
-    "Power.Active.Import",
-    "Power.Active.Export",
-    "Power.Reactive.Import",
-    "Power.Reactive.Export",
-    "Power.Factor",
-    "Power.Offered",
-    "Current.Import",
-    "Current.Export",
-    "Current.Offered",
-    "Voltage",
-    "Frequency",
-    "SoC",
-)
 _GRID_V = 230.0
 _NOTHING = (0.0, 0.0, 0.0)
 _LINES = ("L1", "L2", "L3")
@@ -138,96 +109,6 @@ class Began:
     export_wh: float = 0.0
 
 
-def samples(meter: Metered, measurand: str, since: Began | None = None) -> Iterator[Payload]:
-    """The SampledValueTypes of one measurand (J01.FR.11); without `since` there are none of an interval."""
-    kind, _, _ = measurand.partition(".")
-    if kind == "Energy":
-        yield from _energies(meter, measurand, since)
-    elif kind == "Power":
-        yield from _powers(meter, measurand)
-    elif kind == "Current":
-        yield from _currents(meter, measurand)
-    elif measurand == "Voltage":
-        yield from _by_phase(meter, measurand, meter.flow.voltage_v, "V", _LINES_TO_NEUTRAL)
-    elif measurand == "Frequency" and meter.frequency_hz is not None:
-        yield _value(measurand, meter.frequency_hz, "Hz", 2)
-    elif measurand == "SoC" and meter.soc is not None:
-        yield {**_value(measurand, meter.soc, "Percent"), "location": "EV"}
-
-
-def _energies(meter: Metered, measurand: str, since: Began | None) -> Iterator[Payload]:
-    _, kind, *_ = measurand.split(".")
-    unit, register = {
-        "Active": ("Wh", meter.energy_wh),
-        "Reactive": ("varh", meter.reactive_varh),
-        "Apparent": ("VAh", meter.apparent_vah),
-    }[kind]
-    if measurand.endswith(".Interval"):
-        if since is None:
-            return
-        register -= since.energy_wh if kind == "Active" else since.reactive_varh
-    if ".Export" in measurand:
-        register = 0.0 if kind == "Reactive" else meter.export_wh
-        if since is not None and kind == "Active" and measurand.endswith(".Interval"):
-            register -= since.export_wh
-    elif meter.export_wh and kind != "Reactive" and measurand.endswith(".Net"):
-        register -= meter.export_wh
-    yield _amount(meter, measurand, register, unit)
-
-
-def _imported(values: Lines) -> Lines:
-    return values if min(values) >= 0 else (max(0.0, values[0]), max(0.0, values[1]), max(0.0, values[2]))
-
-
-def _exported(values: Lines) -> Lines:
-    return _NOTHING if min(values) >= 0 else _imported((-values[0], -values[1], -values[2]))
-
-
-def _powers(meter: Metered, measurand: str) -> Iterator[Payload]:
-    now = meter.flow
-    match measurand:
-        case "Power.Active.Import":
-            yield from _power(meter, measurand, max(0.0, now.power_w), _imported(now.power_by_line), "W")
-        case "Power.Active.Export":
-            yield from _power(meter, measurand, max(0.0, -now.power_w), _exported(now.power_by_line), "W")
-        case "Power.Reactive.Export":
-            yield from _power(meter, measurand, 0.0, _NOTHING, "var")
-        case "Power.Reactive.Import":
-            yield from _power(meter, measurand, sum(now.reactive_by_line), now.reactive_by_line, "var")
-        case "Power.Factor":
-            yield _value(measurand, now.power_factor if now.power_w else 1.0, "", 3)
-        case "Power.Offered" if meter.offered_w is not None:
-            yield _amount(meter, measurand, meter.offered_w, "W")
-
-
-def _currents(meter: Metered, measurand: str) -> Iterator[Payload]:
-    if measurand == "Current.Import":
-        yield from _by_phase(meter, measurand, _imported(meter.flow.current_a), "A")
-    elif measurand == "Current.Export":
-        yield from _by_phase(meter, measurand, _exported(meter.flow.current_a), "A")
-    elif meter.offered_a is not None:
-        yield _value(measurand, meter.offered_a, "A")
-
-
-def _power(meter: Metered, measurand: str, total: float, by_line: Lines, unit: str) -> Iterator[Payload]:
-    yield _amount(meter, measurand, total, unit)
-    for phase in range(meter.phases):
-        value = _amount(meter, measurand, by_line[phase], unit)
-        value["phase"] = _LINES[phase]
-        yield value
-
-
-def _by_phase(
-    meter: Metered, measurand: str, values: Lines, unit: str, names: tuple[str, str, str] = _LINES
-) -> Iterator[Payload]:
-    if meter.phases == 0:
-        yield _value(measurand, values[0], unit)
-    for phase in range(meter.phases):
-        value = _value(measurand, values[phase], unit)
-        value["phase"] = names[phase]
-        yield value
-
-
 def _amount(meter: Metered, measurand: str, value: float, unit: str) -> Payload:
     """Energy or power, to a tenth of the unit without kilo and multiplier."""
     power_of_ten = 3 * meter.kilo + meter.multiplier
@@ -241,3 +122,119 @@ def _amount(meter: Metered, measurand: str, value: float, unit: str) -> Payload:
 
 def _value(measurand: str, value: float, unit: str, digits: int = 1) -> Payload:
     return {"value": round(value, digits), "measurand": measurand, "unitOfMeasure": {"unit": unit}}
+
+
+# What tells a measurand: the SampledValueTypes of that name, of what the meter shows and showed.
+_Tell = Callable[[Metered, str, Began | None], list[Payload]]
+
+
+def samples(meter: Metered, measurand: str, since: Began | None = None) -> list[Payload]:
+    """The SampledValueTypes of one measurand (J01.FR.11); without `since` there are none of an interval."""
+    return _TELLING[measurand](meter, measurand, since)
+
+
+def _register(unit: str, shown: Callable[[Metered], float]) -> _Tell:
+    return lambda meter, measurand, _: [_amount(meter, measurand, shown(meter), unit)]
+
+
+def _interval(unit: str, shown: Callable[[Metered | Began], float]) -> _Tell:
+    def tell(meter: Metered, measurand: str, since: Began | None) -> list[Payload]:
+        return [] if since is None else [_amount(meter, measurand, shown(meter) - shown(since), unit)]
+
+    return tell
+
+
+def _power(unit: str, total: Callable[[Flow], float], by_line: Callable[[Flow], Lines]) -> _Tell:
+    def tell(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+        found, lines = [_amount(meter, measurand, total(meter.flow), unit)], by_line(meter.flow)
+        for phase in range(meter.phases):
+            value = _amount(meter, measurand, lines[phase], unit)
+            value["phase"] = _LINES[phase]
+            found.append(value)
+        return found
+
+    return tell
+
+
+def _by_phase(unit: str, by_line: Callable[[Flow], Lines], names: tuple[str, str, str]) -> _Tell:
+    def tell(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+        lines = by_line(meter.flow)
+        if meter.phases == 0:
+            return [_value(measurand, lines[0], unit)]
+        found = []
+        for phase in range(meter.phases):
+            value = _value(measurand, lines[phase], unit)
+            value["phase"] = names[phase]
+            found.append(value)
+        return found
+
+    return tell
+
+
+def _factor(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+    return [_value(measurand, meter.flow.power_factor if meter.flow.power_w else 1.0, "", 3)]
+
+
+def _offered_w(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+    return [] if meter.offered_w is None else [_amount(meter, measurand, meter.offered_w, "W")]
+
+
+def _offered_a(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+    return [] if meter.offered_a is None else [_value(measurand, meter.offered_a, "A")]
+
+
+def _frequency(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+    return [] if meter.frequency_hz is None else [_value(measurand, meter.frequency_hz, "Hz", 2)]
+
+
+def _soc(meter: Metered, measurand: str, _: Began | None) -> list[Payload]:
+    if meter.soc is None:
+        return []
+    value = _value(measurand, meter.soc, "Percent")
+    value["location"] = "EV"
+    return [value]
+
+
+def _imported(values: Lines) -> Lines:
+    return values if min(values) >= 0 else (max(0.0, values[0]), max(0.0, values[1]), max(0.0, values[2]))
+
+
+def _exported(values: Lines) -> Lines:
+    return _NOTHING if min(values) >= 0 else _imported((-values[0], -values[1], -values[2]))
+
+
+# Meters count both ways; what flows back is active power alone.
+_TELLING: Mapping[str, _Tell] = {
+    REGISTER: _register("Wh", lambda it: it.energy_wh),
+    INTERVAL: _interval("Wh", lambda it: it.energy_wh),
+    "Energy.Active.Net": _register("Wh", lambda it: it.energy_wh - it.export_wh),
+    "Energy.Active.Export.Register": _register("Wh", lambda it: it.export_wh),
+    "Energy.Active.Export.Interval": _interval("Wh", lambda it: it.export_wh),
+    "Energy.Reactive.Import.Register": _register("varh", lambda it: it.reactive_varh),
+    "Energy.Reactive.Import.Interval": _interval("varh", lambda it: it.reactive_varh),
+    "Energy.Reactive.Net": _register("varh", lambda it: it.reactive_varh),
+    "Energy.Reactive.Export.Register": _register("varh", lambda _: 0.0),
+    "Energy.Reactive.Export.Interval": _interval("varh", lambda _: 0.0),
+    "Energy.Apparent.Import": _register("VAh", lambda it: it.apparent_vah),
+    "Energy.Apparent.Net": _register("VAh", lambda it: it.apparent_vah - it.export_wh),
+    "Energy.Apparent.Export": _register("VAh", lambda it: it.export_wh),
+    "Power.Active.Import": _power(
+        "W", lambda now: max(0.0, now.power_w), lambda now: _imported(now.power_by_line)
+    ),
+    "Power.Active.Export": _power(
+        "W", lambda now: max(0.0, -now.power_w), lambda now: _exported(now.power_by_line)
+    ),
+    "Power.Reactive.Import": _power(
+        "var", lambda now: sum(now.reactive_by_line), lambda now: now.reactive_by_line
+    ),
+    "Power.Reactive.Export": _power("var", lambda _: 0.0, lambda _: _NOTHING),
+    "Power.Factor": _factor,
+    "Power.Offered": _offered_w,
+    "Current.Import": _by_phase("A", lambda now: _imported(now.current_a), _LINES),
+    "Current.Export": _by_phase("A", lambda now: _exported(now.current_a), _LINES),
+    "Current.Offered": _offered_a,
+    "Voltage": _by_phase("V", lambda now: now.voltage_v, _LINES_TO_NEUTRAL),
+    "Frequency": _frequency,
+    "SoC": _soc,
+}
+MEASURANDS = tuple(_TELLING)

@@ -64,6 +64,7 @@ UPDATED = Series("TxUpdated", UPDATED_MEASURANDS, SIGN_READINGS, SAMPLED_ENABLED
 ENDED = Series("TxEnded", ENDED_MEASURANDS, SIGN_READINGS, SAMPLED_ENABLED)
 ALIGNED = Series("Aligned", ALIGNED_MEASURANDS, SIGN_ALIGNED, ALIGNED_ENABLED)
 ALIGNED_ENDED = Series("AlignedTxEnded", ALIGNED_ENDED_MEASURANDS, SIGN_ALIGNED, ALIGNED_ENABLED)
+_INTERVALS = frozenset(it for it in MEASURANDS if it.endswith(".Interval"))
 # What is asked for is told even where the series is off.
 _ASKED_FOR = ("Trigger", "Other")
 # Readings at which the next interval of their series begins.
@@ -79,7 +80,7 @@ def reading(st: Station, evse: int, series: Series, context: str) -> list[Payloa
     if not measurands:
         return []
     shown = at_evse(st, evse)
-    needs_since = any(measurand.endswith(".Interval") for measurand in measurands)
+    needs_since = not _INTERVALS.isdisjoint(measurands)
     since = _since(st, evse, series, context) if needs_since else None
     values = _values(shown, measurands, context, since)
     for value in values:

@@ -846,10 +846,11 @@ def fit(state: State, hardware: Hardware, seed: int) -> None:
     if is_new := not state.nonce:
         draw = Random(seed)  # noqa: S311 - a simulation, not a secret
         state.seed, state.nonce = draw.getrandbits(64), f"{draw.getrandbits(64):016x}"
-    for evse in state.evses:
-        if not evse.meter.key:
-            draw = Random(state.seed)  # noqa: S311 - a simulation, not a secret
-            state.seed, evse.meter.key = draw.getrandbits(64), f"{draw.getrandbits(256):064x}"
+    if any(not evse.meter.key for evse in state.evses):
+        draw = Random(state.seed)  # noqa: S311 - as above
+        for evse in state.evses:
+            evse.meter.key = evse.meter.key or f"{draw.getrandbits(256):064x}"
+        state.seed = draw.getrandbits(64)
     for number, evse in gone:
         if evse.transaction is not None:
             _end_for_good(state, number, evse, evse.transaction)

@@ -8,7 +8,7 @@ import logging
 import re
 import socket
 import struct
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
 
@@ -76,14 +76,21 @@ class Listener(Protocol):
 
 
 def _tls_of(endpoint: Endpoint, file_of: FileOf) -> ssl.SSLContext | None:
+    base, _, _identity = endpoint.url.rpartition("/")
+    return tls_context(endpoint.trust, file_of) if _is_secure(base) else None
+
+
+@lru_cache(maxsize=64)  # that of a fleet
+def _is_secure(url: str) -> bool:
+    """Whether it asks for TLS. Raises LinkError for a URL that is not valid."""
     try:
-        uri = parse_uri(endpoint.url)
+        uri = parse_uri(url)
         uri.host.encode("idna")
     except ValueError as exc:
         raise LinkError("the CSMS URL is not valid: malformed host or port") from exc
     if uri.user_info is not None:  # the library would send a second Authorization header
         raise LinkError("the CSMS URL is not valid: it contains credentials")
-    return tls_context(endpoint.trust, file_of) if uri.secure else None
+    return uri.secure
 
 
 def _headers_of(endpoint: Endpoint) -> dict[str, str]:
