@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import stat
 import sys
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn, TypeVar
@@ -433,6 +434,7 @@ def run_until_told(coroutine: Coroutine[Any, Any, T]) -> T | None:
         task = asyncio.ensure_future(coroutine)
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+        _when_unread(task.cancel)
         with suppress(asyncio.CancelledError):
             return await task
         return None
@@ -442,6 +444,20 @@ def run_until_told(coroutine: Coroutine[Any, Any, T]) -> T | None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nothing is left to be flushed
         return None
+
+
+def _when_unread(end: Callable[[], object]) -> None:
+    """Have the running loop call `end` once the reader of a pipe on standard output has gone."""
+    with suppress(OSError, ValueError):  # it has no file, or is closed
+        output = sys.stdout.fileno()
+        if stat.S_ISFIFO(os.fstat(output).st_mode):
+            loop = asyncio.get_running_loop()
+
+            def gone() -> None:
+                loop.remove_reader(output)
+                end()
+
+            loop.add_reader(output, gone)  # the end that is written to is never readable, but may break
 
 
 @contextmanager

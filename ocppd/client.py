@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -449,4 +450,4 @@ def _reason(error: Exception) -> str:
         return words
     if isinstance(error, aiomqtt.MqttCodeError):
         return str(error.args[0]) if error.args else str(error).partition("] ")[2]
-    return str(error)
+    return re.sub(r"\[Errno \d+\] ", "", str(error))

@@ -1,8 +1,9 @@
-"""Logs: one JSON object a line, or colours for a terminal. Secrets and cards do not get through."""
+"""Logs: one JSON object a line, or words for people. Secrets and cards do not get through."""
 
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Literal
@@ -53,11 +54,17 @@ def lines() -> Any:
 def _rendering(form: str) -> list[Any]:
     if form == "console":
         # Rich tracebacks would print local variables, and secrets with them.
-        return [structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
+        plain = structlog.dev.plain_traceback
+        return [structlog.dev.ConsoleRenderer(colors=_shows_colours(), exception_formatter=plain)]
     return [
         structlog.processors.format_exc_info,
         structlog.processors.JSONRenderer(orjson.dumps, default=str),
     ]
+
+
+def _shows_colours() -> bool:
+    """Only on a terminal, and not where `NO_COLOR` is set (https://no-color.org)."""
+    return sys.stderr.isatty() and not os.environ.get("NO_COLOR")
 
 
 def mask(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

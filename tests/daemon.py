@@ -56,9 +56,12 @@ def free_port() -> int:
         return int(server.getsockname()[1])
 
 
+_OURS = ("OCPPD_", "PYTEST_")
+
+
 def environment() -> dict[str, str]:
-    """That of the tests, without what would change settings."""
-    return {name: value for name, value in os.environ.items() if not name.upper().startswith("OCPPD_")}
+    """That of the tests, without what would change settings, or how another pytest runs."""
+    return {name: value for name, value in os.environ.items() if not name.upper().startswith(_OURS)}
 
 
 class Watched:

@@ -34,6 +34,11 @@ class Terminal:
         """Type `text`, as it is."""
         await self._tmux("send-keys", "-l", text)
 
+    async def paste(self, text: str) -> None:
+        """Paste `text`, which may be several lines, as terminals do."""
+        await self._tmux("set-buffer", text)
+        await self._tmux("paste-buffer", "-p")
+
     async def press(self, *keys: str) -> None:
         """Press keys by name: `Enter`, `Tab`, `Escape`, `C-d`."""
         await self._tmux("send-keys", *keys)

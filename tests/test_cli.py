@@ -297,16 +297,32 @@ async def test_without_mosquitto_the_demo_plays_its_script_then_obeys_and_ends_w
         await it.until("response/plug-in", '"ok":true', '"changed":true')
         it.type("CP001/1 authorize 04B10C4E")
         await it.until("response/authorize", "csms_rejected", "Blocked")
-        it.type("no-such-command")
-        await it.until("response/no-such-command", "unknown_command")
+        it.type("CP001 network OFF for_s=1 silent=true")
+        await it.until("you", "cmd/network", '{"on":"OFF","for_s":1,"silent":true}')
+        await it.until("response/network", '"ok":true')
+        it.type("plugin")
+        await it.until("unknown_command", "did you mean plug-in")
         it.type("CP001/x/1 unplug")
         await it.until("is no target")
+        it.type("CP002 get")
+        await it.until("unknown_station", "CP001")
+        it.type("help limit")
+        await it.until("limit [watts: number or OFF]")
+        it.type('csms Reset {"type": "Never"}')
+        await it.until("'Never' is not one of")
         it.type("")
         it.type("help")
         await it.until("Your turn")
         assert await it.end() == 0
         assert "Traceback" not in "".join(it.said)
     assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
+async def test_exit_ends_the_demo(tmp_path: Path) -> None:
+    async with demo(tmp_path, "--no-script") as it:
+        await it.until("Your turn")
+        it.type("exit")
+        assert await it.wait() == 0
 
 
 async def test_ctrl_c_ends_the_demo_with_0(tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from ocppd.client import Client, NoBrokerError, connect, send_once
 from ocppd.core.errors import CommandError
 from ocppd.demo.broker import broker
 from ocppd.demo.csms import csms
-from ocppd.demo.show import _default_target
 from ocppd.edge.mqtt.topics import Scope
 from ocppd.reference import command_reference
 from ocppd.settings import Settings
@@ -228,17 +227,3 @@ def test_the_types_of_arguments_are_plain_words() -> None:
     ):
         assert f"{line}\n" in text
     assert not [word for word in ("Literal", "Union", "dict", "str]", "bool") if word in text]
-
-
-@pytest.mark.parametrize(
-    ("command", "target"),
-    [
-        ("plug_in", "CP001/1/1"),
-        ("operative", "CP001/1/1"),
-        ("authorize", "CP001/1"),
-        ("network", "CP001"),
-        ("no-such", "CP001/1/1"),
-    ],
-)
-def test_the_demo_sends_to_the_scope_of_the_command(command: str, target: str) -> None:
-    assert _default_target(command) == target

@@ -98,7 +98,7 @@ async def test_the_csms_asks_what_is_typed(tmp_path: Path) -> None:
         it.type('csms GetBaseReport {"requestId": 1, "reportBase": "FullInventory"}')
         assert re.search(r"and \d+ more", await it.until("NotifyReport", "="))
         for line, words in (
-            ("csms", "there is no action"),
+            ("csms", "csms ACTION [JSON]"),
             ("csms Nonsense", "there is no action 'Nonsense'"),
             ("csms get x", "is not of the form"),
             ("csms Reset [1]", "must be a JSON object"),

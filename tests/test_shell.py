@@ -17,6 +17,8 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prompt_toolkit.completion import CompleteEvent
+from prompt_toolkit.document import Document
 from prompt_toolkit.history import InMemoryHistory
 
 from ocppd.core.errors import CommandError
@@ -24,12 +26,11 @@ from ocppd.demo.csms import csms
 from ocppd.descriptions import CommandDescription
 from ocppd.edge.mqtt.topics import Scope, parse_target
 from ocppd.reference import describe
-from ocppd.shell.answers import answer_words
+from ocppd.shell.answers import answer_text
 from ocppd.shell.catalogue import Catalogue
-from ocppd.shell.completion import candidates
+from ocppd.shell.completion import ShellCompleter, candidates
 from ocppd.shell.grammar import Line, read_arguments, read_line
 from ocppd.shell.history import SecretiveHistory, may_be_secret, open_history
-from ocppd.shell.prompt import local_words
 from tests.daemon import PATIENCE_S, TOKEN, Daemon, daemon, environment, free_port, settings, station
 from tests.edge.mqtt.edge import Mosquitto
 from tests.terminal import OCPPD, terminal
@@ -52,6 +53,9 @@ COMMANDS: dict[str, CommandDescription] = {it["name"]: it for it in describe()}
         ("limit 5000", Line(None, "limit", "5000")),
         ("all limit OFF", Line("all", "limit", "OFF")),
         ("help plug-in", Line(None, "help", "plug-in")),
+        ("CP001\tplug-in\n", Line("CP001", "plug-in")),
+        ("quit", Line(None, "exit")),
+        ("? plug-in", Line(None, "help", "plug-in")),
         ("plug-inn", Line(None, "plug-inn")),
         ("# a comment", None),
         ("   ", None),
@@ -180,6 +184,8 @@ def catalogue() -> Catalogue:
         ("CP001 reset Immediate rea", None, ["reason="]),
         ("CP001 reset reason=Sched", None, ["reason=ScheduledReset"]),
         ("limit O", "CP001", ["OFF"]),
+        ("fault Gr", "CP001", ["GroundFault"]),
+        ("fault code=Under", "CP001", ["code=UnderVoltage"]),
         ("limit for_s=60 wat", "CP001", ["watts="]),
         ("use al", None, ["all"]),
         ("help plug", None, ["plug-in"]),
@@ -189,6 +195,24 @@ def catalogue() -> Catalogue:
 def test_what_is_offered(catalogue: Catalogue, text: str, target: str | None, offered: list[str]) -> None:
     found = candidates(text, catalogue, parse_target(target) if target else None)
     assert [it.word for it in found] == offered
+
+
+@pytest.mark.parametrize(
+    ("text", "completed"),
+    [
+        ("plug", ["plug-in "]),
+        ("CP001/1 u", ["unlock", "unplug"]),
+        ("help plug", ["plug-in "]),
+        ("CP0", ["CP001", "CP002"]),
+        ("CP002", ["CP002"]),  # an EVSE may follow
+        ("limit for_", ["for_s="]),
+        ("reset reason=Sched", ["reason=ScheduledReset "]),
+    ],
+)
+def test_a_blank_follows_what_is_complete(catalogue: Catalogue, text: str, completed: list[str]) -> None:
+    completer = ShellCompleter(catalogue, lambda: parse_target("CP001/1/1"))
+    found = completer.get_completions(Document(text), CompleteEvent())
+    assert [it.text for it in found] == completed
 
 
 def test_a_command_is_offered_with_its_help(catalogue: Catalogue) -> None:
@@ -220,27 +244,23 @@ def test_a_command_goes_to_as_much_of_the_target_as_it_is_for(
 # Answers
 
 
-def text_of(answer: Json) -> str:
-    return "".join(text for _, text in local_words(answer) or answer_words(answer))
-
-
 def test_a_good_answer_is_one_line() -> None:
     answer = {"ok": True, "command": "authorize", "station": "CP001", "evse": 1, "changed": True, "ms": 84}
     answer |= {"result": {"id_token_status": "Accepted"}, "warnings": ["x: no such key"], "daemon": "lab1"}
     words = "ok CP001/1 authorize changed id_token_status=Accepted 84 ms\n   warning: x: no such key"
-    assert text_of(answer) == words
+    assert answer_text(answer) == words
 
 
 def test_a_bad_answer_says_why() -> None:
     error = {"code": "csms_rejected", "message": "id token is Blocked"}
     answer = {"ok": False, "command": "authorize", "station": "CP001", "error": error, "ms": 61}
-    assert text_of(answer) == "no CP001 authorize csms_rejected: id token is Blocked 61 ms"
+    assert answer_text(answer) == "no CP001 authorize csms_rejected: id token is Blocked 61 ms"
 
 
 def test_the_answer_of_a_group_counts() -> None:
     error = {"station": "CP002", "code": "busy"}
     answer = {"ok": False, "command": "limit", "matched": 40, "ok_count": 39, "errors": [error]}
-    assert text_of(answer) == "no limit matched=40 ok_count=39\n   station=CP002 code=busy"
+    assert answer_text(answer) == "no limit matched=40 ok_count=39\n   station=CP002 code=busy"
 
 
 @given(
@@ -249,7 +269,7 @@ def test_the_answer_of_a_group_counts() -> None:
     )
 )
 def test_any_answer_can_be_shown(answer: Json) -> None:
-    assert all(line.isprintable() for line in text_of(answer).split("\n"))
+    assert all(line.isprintable() for line in answer_text(answer).split("\n"))
 
 
 # History
@@ -264,6 +284,7 @@ def test_any_answer_can_be_shown(answer: Json) -> None:
         ("CP001 set_variable SecurityCtrlr BasicAuthPassword hunter2", False),
         ("add-station CP9 settings={}", False),
         ("CP001 Call SetVariables", False),
+        ("plug-in\nCP001 set-variable A B c", False),
         ('get {"x": "PASSWORD"}', False),
     ],
 )
@@ -406,6 +427,10 @@ async def test_a_person_types_completes_and_sees_events(tmp_path: Path) -> None:
         assert status == 0
         shown = await screen.sees("connector_status Occupied → Available")
         assert "unplugged (mqtt:unplug)" not in shown
+
+        await screen.paste('heartbeat\n# a comment\nget fields=["network"]\n')
+        await screen.press("Enter")
+        await screen.sees("ok CP001 heartbeat", "ok CP001 get unchanged network=true")
 
         await screen.enter("limitt 5")
         await screen.sees("did you mean limit")

@@ -13,7 +13,7 @@ from ocppd.core import schemas, versions
 from ocppd.core.description import Csms, Evse, Hardware
 from ocppd.core.schemas import OCPP_21, OCPP_201, Version
 from tests.bench import Bench, Json
-from tests.blocks.monitoring import FAN, item
+from tests.blocks.monitoring import AIMED, FAN, item, monitor
 from tests.blocks.profiles import DEFAULT, flat
 
 NewBench = Callable[..., Bench]
@@ -282,12 +282,28 @@ def test_new_words_of_2_1_are_answered_honestly(
     assert bench.station.is_online
 
 
-def test_new_kinds_of_monitors_are_none_that_it_has(new_bench: NewBench) -> None:
-    bench = new_bench(FAN, protocol=OCPP_21)
-    for kind in ("TargetDelta", "TargetDeltaRelative"):
-        request = {"setMonitoringData": [item("Fan.Speed", kind, 5)]}
-        (result,) = bench.csms("SetVariableMonitoring", request)["setMonitoringResult"]
-        assert result["status"] == "UnsupportedMonitorType"
+def test_N02_a_CSMS_of_2_0_1_is_not_told_of_monitors_that_it_has_no_word_for(new_bench: NewBench) -> None:
+    bench = new_bench(AIMED, protocol=OCPP_21)
+    for name, kind in (("Fan.Speed", "TargetDelta"), ("Fan.Load", "Delta"), ("Fan.Speed", "Delta")):
+        monitor(bench, name, kind, 5)
+    assert bench.csms("GetMonitoringReport", {"requestId": 1}) == {"status": "Accepted"}
+    assert sorted(told(bench)) == [("Load", "Delta"), ("Speed", "Delta"), ("Speed", "TargetDelta")]
+    bench.drop()
+    bench.protocol = OCPP_201
+    bench.reconnect()
+    bench.sent()
+    assert bench.csms("GetMonitoringReport", {"requestId": 2}) == {"status": "Accepted"}
+    assert sorted(told(bench)) == [("Load", "Delta"), ("Speed", "Delta")]
+
+
+def told(bench: Bench) -> list[tuple[str, str]]:
+    """Variable and type of each monitor in the reports."""
+    return [
+        (variable["variable"]["name"], it["type"])
+        for page in bench.sent("NotifyMonitoringReport")
+        for variable in page.get("monitor", ())
+        for it in variable["variableMonitoring"]
+    ]
 
 
 # One scenario in both

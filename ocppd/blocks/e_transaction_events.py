@@ -46,7 +46,7 @@ def tell(
         more["idToken"] = token  # E07.FR.02
     costs.follow(st, evse, tx)
     if tx.account is not None:
-        more |= _cost(st, evse, tx, tx.account, info, is_due=bool(values) or kind == "Ended")
+        more |= _cost(st, evse, tx, tx.account, info, is_due=bool(values), is_final=kind == "Ended")
     payload = {
         "eventType": kind,
         "timestamp": st.timestamp(),
@@ -88,14 +88,14 @@ def is_mode_new(st: Station, evse: int, tx: Transaction) -> bool:
 
 
 def _cost(
-    st: Station, evse: int, tx: Transaction, account: Account, info: Payload, *, is_due: bool
+    st: Station, evse: int, tx: Transaction, account: Account, info: Payload, *, is_due: bool, is_final: bool
 ) -> Payload:
     """What it costs, with what is metered and at the end (I12); by which tariff, when that is new."""
     if not account.is_told:
         account.is_told, info["tariffId"] = True, account.tariff["tariffId"]
-    if not is_due:
+    if not (is_due or is_final):
         return {}
-    found = costs.details(st, evse, tx, account)
+    found = costs.details(st, evse, tx, account, is_final=is_final)
     tx.cost = found["totalCost"]["total"]["inclTax"]
     return {"costDetails": found}
 

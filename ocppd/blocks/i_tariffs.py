@@ -11,13 +11,14 @@ from ocppd.core.state import DefaultTariff, DriverTariff
 from ocppd.core.variables import boolean, integer
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from ocppd.core.schemas import Payload
     from ocppd.core.station import Event, Station
 
 MOST_TARIFFS = 10  # of one EVSE: the one that counts, and those to come
 MAX_ELEMENTS = integer("TariffCostCtrlr", "MaxElements", 50, instance="Tariff")
-# Those on energy, power and durations are not: a tariff with one is refused.
-CONDITIONS = boolean("TariffCostCtrlr", "ConditionsSupported", False, instance="Tariff")
+CONDITIONS = boolean("TariffCostCtrlr", "ConditionsSupported", True, instance="Tariff")
 
 
 # The default tariffs (I07, I09, I10)
@@ -162,18 +163,14 @@ def limit_told(st: Station, event: Event) -> None:
         st.emit("warning", event.evse, message="the CSMS has set a transactionLimit, which is not kept here")
 
 
+@on.settled
+def follow_prices(st: Station, _events: Sequence[Event]) -> None:
+    """Every input may change a price: by the time, by the power that flows from now on, by the local time."""
+    for number, place in st.evses():
+        if place.transaction is not None and place.transaction.account is not None:
+            costs.renew(st, number, place.transaction, place.transaction.account)
+
+
 @on.timer(costs.TIMER)
-def prices_change(st: Station, evse: int) -> None:
-    """What counts until now is summed up by the prices until now."""
-    tx = st.evse(evse).transaction
-    if tx is not None and tx.account is not None:
-        costs.renew(st, evse, tx, tx.account)
-
-
-@on.event("variable_changed", "clock_set")
-def local_time_changed(st: Station, event: Event) -> None:
-    """Prices may change at another moment."""
-    if event.name == "clock_set" or event.data["key"] == "ClockCtrlr.TimeOffset":
-        for number, place in st.evses():
-            if place.transaction is not None and place.transaction.account is not None:
-                costs.renew(st, number, place.transaction, place.transaction.account)
+def prices_change(_st: Station, _evse: int) -> None:
+    """Prices are looked at after every input."""

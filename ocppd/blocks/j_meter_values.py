@@ -42,10 +42,9 @@ EVSE_POWER = decimal(
     "EVSE",
     "Power",
     place="evse",
-    unit="W",
-    minimum=0,
+    unit="W",  # below 0 what flows back
     maximum=lambda hardware, evse, _c: str(hardware.evses[evse - 1].max_w),
-    read=lambda st, evse, _c: str(round(max(0.0, flow(st, evse).power_w), 1)),  # export is a measurand
+    read=lambda st, evse, _c: str(round(flow(st, evse).power_w, 1)),
 )
 
 

@@ -138,6 +138,8 @@ def _look_at(st: Station, now: _Round, monitor: Monitor) -> None:
             trigger = _threshold(st, monitor, value, awake)
         case "Delta":
             trigger = _delta(st, slot, monitor, value, awake)
+        case "TargetDelta" | "TargetDeltaRelative":
+            trigger = _target(st, slot, monitor, value, awake)
         case _:
             is_due = monitors.is_due(monitor, _clock(st, monitor))
             trigger = "Periodic" if is_due and awake and _is_wanted(st, monitor.severity) else None
@@ -199,6 +201,15 @@ def _delta(st: Station, slot: Slot, monitor: Monitor, value: str | None, awake: 
     return "Delta"
 
 
+def _target(st: Station, slot: Slot, monitor: Monitor, value: str | None, awake: bool) -> str | None:
+    """Once when the value leaves what the target allows, and again only after it was back (OCPP 2.1)."""
+    misses = awake and monitors.misses_target(monitor, value, st.value(slot, "Target"))
+    if misses == monitor.exceeded or (misses and not _is_wanted(st, monitor.severity)):
+        return None
+    monitor.exceeded = misses
+    return "Delta" if misses else None
+
+
 @on.event("power_up")
 def count_anew(st: Station, _event: Event) -> None:
     """After a reboot a Delta counts from the value that it then finds (Part 1, 4.4)."""
@@ -232,7 +243,7 @@ def _drifts(st: Station, monitor: Monitor) -> bool:
         return True
     places = [slot.evse] if slot.evse else [number for number, _ in st.evses()]
     is_metered = slot.variable.data_type in monitors.NUMBERS
-    return is_metered and any(j_measurands.flow(st, it).power_w > 0 for it in places)
+    return is_metered and any(j_measurands.flow(st, it).power_w != 0 for it in places)
 
 
 @on.timer("monitors")

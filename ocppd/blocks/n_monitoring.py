@@ -235,7 +235,7 @@ def _replace(st: Station, slot: Slot, old: Monitor, new: Monitor) -> Monitor:
     What is exceeded still goes on, and what no longer is will be cleared; on the other side of the range it
     is a new alert (N07.FR.11).
     """
-    if old.exceeded and new.type in monitors.THRESHOLDS:
+    if old.exceeded and {old.type, new.type} <= set(monitors.THRESHOLDS):
         new.exceeded = new.type == old.type or not monitors.passes_threshold(new, st.value(slot))
     st.state.monitors[st.state.monitors.index(old)] = new
     return new

@@ -23,7 +23,7 @@ _MOST_ITEMS = 50
 
 _TYPES = {
     "ThresholdMonitoring": monitors.THRESHOLDS,
-    "DeltaMonitoring": ("Delta",),
+    "DeltaMonitoring": ("Delta", *monitors.TARGETS),
     "PeriodicMonitoring": monitors.PERIODICS,
 }
 

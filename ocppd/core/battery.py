@@ -87,6 +87,12 @@ class Leg:
             return self.watts * math.expm1(self.rate * seconds) / self.rate / _HOUR
         return (self.watts + self.slope * seconds / 2) * seconds / _HOUR
 
+    def seconds_to(self, watts: float) -> float:
+        """When the power, which passes `watts` in it, is there."""
+        if self.rate:
+            return math.log(watts / self.watts) / self.rate
+        return (watts - self.watts) / self.slope
+
     def seconds_for(self, energy_wh: float) -> float:
         """How much of it takes that energy."""
         if self.rate:
@@ -137,6 +143,19 @@ def seconds_for(
         if energy_wh <= whole:
             return seconds + leg.seconds_for(energy_wh)
         energy_wh -= whole
+        seconds += leg.seconds
+    return math.inf
+
+
+def seconds_to_power(
+    course: Course, gain: float, soc: float, watts: float, levels: list[float], ramp: float | None = None
+) -> float:
+    """How long it takes until the power passes one of `levels`; infinity where it does not."""
+    seconds = 0.0
+    for leg in legs(course, gain, soc, watts, ramp):
+        between = [it for it in levels if min(leg.watts, leg.end_watts) < it < max(leg.watts, leg.end_watts)]
+        if between:
+            return seconds + min(map(leg.seconds_to, between))
         seconds += leg.seconds
     return math.inf
 

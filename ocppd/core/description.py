@@ -11,7 +11,15 @@ from annotated_types import Ge, Le, Len, Predicate
 from ocppd.core.schemas import OCPP_201, Version
 
 # MonitorEnumType
-MonitorType = Literal["UpperThreshold", "LowerThreshold", "Delta", "Periodic", "PeriodicClockAligned"]
+MonitorType = Literal[
+    "UpperThreshold",
+    "LowerThreshold",
+    "Delta",
+    "Periodic",
+    "PeriodicClockAligned",
+    "TargetDelta",
+    "TargetDeltaRelative",
+]
 
 
 # What a car may be: beyond these bounds its charging could not be computed.

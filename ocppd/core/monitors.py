@@ -4,6 +4,8 @@ type                    watches                          triggers
 UpperThreshold          integer, decimal                 once when the value rises above, once when it is back
 LowerThreshold          integer, decimal                 the same below
 Delta                   everything                       a change by more than the value; of no number, any
+TargetDelta             numbers with a Target            once when the value misses it by more than that
+TargetDeltaRelative     numbers with a Target            the same, by more than that share of it
 Periodic                everything but dateTime          every so many seconds
 PeriodicClockAligned    everything but dateTime          at the multiples of so many seconds
 """
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from ocppd.core.variables import Model
 
 THRESHOLDS = ("UpperThreshold", "LowerThreshold")
+TARGETS = ("TargetDelta", "TargetDeltaRelative")  # of OCPP 2.1
 PERIODICS = ("Periodic", "PeriodicClockAligned")
 NUMBERS = ("integer", "decimal")
 # Those that the hardware brings have the ids below.
@@ -41,8 +44,10 @@ _INSTANT = 1e-3  # a timer rings at its moment, give or take what the sum of two
 def is_supported(slot: Slot, kind: str) -> bool:
     """Whether a monitor of that type can watch the variable (N04.FR.05; Part 1, 4.4)."""
     variable = slot.variable
-    if not variable.supports_monitoring or kind not in (*THRESHOLDS, "Delta", *PERIODICS):
+    if not variable.supports_monitoring or kind not in (*THRESHOLDS, "Delta", *TARGETS, *PERIODICS):
         return False
+    if kind in TARGETS:
+        return variable.data_type in NUMBERS and "Target" in slot.attributes
     if kind in THRESHOLDS:
         return variable.data_type in NUMBERS
     return kind == "Delta" or variable.data_type != "dateTime"
@@ -54,7 +59,7 @@ def refusal(slot: Slot, kind: str, value: float, severity: int) -> str | None:
         return "ValueOutOfRange"
     if kind in THRESHOLDS:
         return None if _is_in_range(slot, value) else "ValueOutOfRange"
-    if kind == "Delta":
+    if kind in ("Delta", *TARGETS):
         return "ValuePositiveOnly" if value < 0 else None
     if value <= 0:
         return "ValuePositiveOnly"
@@ -145,6 +150,15 @@ def has_changed(slot: Slot, monitor: Monitor, before: str, now: str) -> bool:
     if old is None or new is None:
         return False  # there is no difference to nothing
     return abs(new - old) > Decimal(str(monitor.value))
+
+
+def misses_target(monitor: Monitor, value: str | None, target: str | None) -> bool:
+    """Whether a TargetDelta is beyond what it may differ by; of what is not known, there is no difference."""
+    now, wanted = _number(value), _number(target)
+    if now is None or wanted is None:
+        return False
+    allowed = Decimal(str(monitor.value)) * (abs(wanted) if monitor.type == "TargetDeltaRelative" else 1)
+    return abs(now - wanted) > allowed
 
 
 def _number(text: str | None) -> Decimal | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from ocppd.core import certificates, comm
+from ocppd.core.endpoint import Backoff, Endpoint
 from ocppd.core.state import NetworkProfile
 from ocppd.core.variables import integer, members
 
@@ -77,6 +80,25 @@ def in_use(st: Station) -> NetworkProfile:
     """The profile of the connection, or of the attempts to have one."""
     own = st.state.profiles
     return own.stored.get(own.slot) or _factory(st)
+
+
+def endpoint(st: Station) -> Endpoint:
+    """Where and how to connect now (A00, Part 4 5.3)."""
+    profile = in_use(st)
+    trust = certificates.trust(st)
+    if profile.security_profile != 3:  # who else shows a certificate is known by it (A00.FR.402)
+        trust = replace(trust, chain=None, key=None)
+    return Endpoint(
+        url=f"{profile.url.rstrip('/')}/{quote(st.id, safe='-._~')}",
+        identity=profile.identity or st.id,
+        protocols=st.description.csms.protocols,
+        trust=trust,
+        password=password(st) if profile.security_profile in (1, 2) else None,
+        backoff=Backoff(
+            st.get(comm.BACKOFF_MINIMUM), st.get(comm.BACKOFF_RANGE), st.get(comm.BACKOFF_REPEATS)
+        ),
+        timeout=st.get(comm.MESSAGE_TIMEOUT),
+    )
 
 
 def _factory(st: Station) -> NetworkProfile:

@@ -239,6 +239,32 @@ def seconds_for(evse: EvseDescription, state: Evse, energy_wh: float) -> float:
     return battery.seconds_for(course, _gain(car), car.soc, car.drawn_w, energy_wh, _ramp(state, car))
 
 
+def seconds_to_power(evse: EvseDescription, state: Evse, levels: list[float]) -> float:
+    """How long until the power of a car that charges or gives now passes one of these, in W, or infinity."""
+    car, limit = state.car, state.limit
+    if car is None:
+        return math.inf
+    if limit is not None and limit.discharge_w:
+        mirrored = [-it for it in levels]
+        course, emptiness = battery.constant(limit.discharge_w), _emptiness(car)
+        return battery.seconds_to_power(
+            course, _loss(car), emptiness, -car.drawn_w, mirrored, car.ev.ramp_w_s
+        )
+    taken = _course(evse, state, car)
+    if taken is None:
+        return math.inf
+    return battery.seconds_to_power(taken, _gain(car), car.soc, car.drawn_w, levels, _ramp(state, car))
+
+
+def seconds_to_give(state: Evse, energy_wh: float) -> float:
+    """How long the car that gives now needs for that energy; infinity where it is at its least before."""
+    car, limit = state.car, state.limit
+    if car is None or limit is None or not limit.discharge_w:
+        return math.inf
+    course = battery.constant(limit.discharge_w)
+    return battery.seconds_for(course, _loss(car), _emptiness(car), -car.drawn_w, energy_wh, car.ev.ramp_w_s)
+
+
 # What the car gives: a battery that empties is one that fills in the mirror
 
 
@@ -314,11 +340,13 @@ def _discharge(state: Evse, car: Car, watts: float, seconds: float) -> None:
     if seconds < 0 or _emptiness(car) >= battery.FULL:
         car.drawn_w = 0.0
         return
-    left, drawn, energy, _ = battery.fill(
+    left, drawn, energy, flowed = battery.fill(
         battery.constant(watts), _loss(car), _emptiness(car), -car.drawn_w, seconds, car.ev.ramp_w_s
     )
     car.soc = car.ev.min_soc + (battery.FULL - left)
     car.drawn_w = -drawn if car.ev.ramp_w_s is not None else 0.0
+    if energy > 0 and state.transaction is not None:
+        state.transaction.discharging_s += flowed
     state.meter.export_wh += energy
 
 

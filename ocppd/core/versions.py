@@ -86,6 +86,10 @@ _OLDER_WORDS = {
 }
 
 
+# The types of monitors that only 2.1 has: whoever speaks 2.0.1 is told of the others.
+_NEWER_MONITORS = ("TargetDelta", "TargetDeltaRelative")
+
+
 def version_of(protocol: str | None) -> Version:
     """The OCPP that a subprotocol speaks; before the first connection it is the older one."""
     return OCPP_21 if protocol == OCPP_21 else OCPP_201
@@ -120,10 +124,23 @@ def outgoing(version: Version, action: str, payload: Payload) -> Payload:
         return payload
     for path in _ONLY_IN_21[action]:
         payload = _without(payload, path)
+    if action == "NotifyMonitoringReport" and "monitor" in payload:
+        payload = _with_older_monitors(payload)
     for name, words in _OLDER_WORDS.get(action, {}).items():
         if payload.get(name) in words:
             payload = {**payload, name: words[payload[name]]}
     return payload
+
+
+def _with_older_monitors(payload: Payload) -> Payload:
+    """The page of a report with what 2.0.1 has a type for, which may be nothing."""
+    found = []
+    for variable in payload["monitor"]:
+        kept = [it for it in variable["variableMonitoring"] if it["type"] not in _NEWER_MONITORS]
+        if kept:
+            found.append({**variable, "variableMonitoring": kept})
+    rest = {name: value for name, value in payload.items() if name != "monitor"}
+    return rest | ({"monitor": found} if found else {})
 
 
 def _without(value: Any, path: tuple[str, ...]) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import secrets
 import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,15 +20,18 @@ from ocpp.exceptions import OCPPError  # type: ignore[import-untyped]  # no type
 from ocppd.app import run as run_daemon
 from ocppd.blocks import handlers
 from ocppd.blocks.j_measurands import REGISTER
-from ocppd.client import Client, connect
+from ocppd.client import connect
 from ocppd.commands import Commands
 from ocppd.demo.broker import BrokerError, broker
 from ocppd.demo.csms import Csms, Message, RemoteStation, Tls, csms, describe
-from ocppd.edge.mqtt import TargetError, parse_target
-from ocppd.edge.mqtt.topics import command_name, command_topic
+from ocppd.edge.mqtt import parse_target
+from ocppd.edge.mqtt.topics import Scope, command_topic
 from ocppd.pki import Plan, make, station_file
 from ocppd.settings import Settings
 from ocppd.settings.presets import parse_variable
+from ocppd.shell.answers import answer_text
+from ocppd.shell.session import NobodyError, Session
+from ocppd.telling import json_line, printable
 
 if TYPE_CHECKING:
     from ocppd.daemon import Daemon
@@ -35,24 +39,27 @@ if TYPE_CHECKING:
 STATION = "CP001"
 _SERIAL = "SN-CP001"
 _OWNER = "ocppd demo"
+_DAEMON = "demo"
+_PATIENCE_S = 35.0
 _ITEMS_SHOWN = 4  # of a list in a message
 _HIDDEN = "SecurityCtrlr.BasicAuthPassword"
 _TARGET = f"{STATION}/1/1"
-# What happens: the seconds that pass before it, the target, the command, its argument, and why.
+# What happens: the seconds that pass before it, what is typed, and why.
 _SCRIPT = (
-    (1.0, _TARGET, "plug-in", "", "A car arrives with 20 % in its battery and plugs in."),
-    (1.5, f"{STATION}/1", "authorize", "04A2B3C4", "The driver holds a card to the reader."),
-    (9.0, f"{STATION}/1", "authorize", "04A2B3C4", "The same card again: enough."),
-    (1.5, _TARGET, "unplug", "", "The cable comes out, and the car leaves."),
+    (1.0, "plug-in", "A car arrives with 20 % in its battery and plugs in."),
+    (1.5, "authorize 04A2B3C4", "The driver holds a card to the reader."),
+    (9.0, "authorize 04A2B3C4", "The same card again: enough."),
+    (1.5, "unplug", "The cable comes out, and the car leaves."),
 )
 _HELP = """\
-Your turn: [TARGET] COMMAND [ARGUMENT], for instance
+Your turn: [TARGET] COMMAND [ARGUMENTS], as in `ocppd shell`, for instance
 
     plug-in                        the car comes back
     authorize 04B10C4E             a card that the CSMS has blocked
     fault GroundFault              then: clear-fault
-    network {"on": false, "for_s": 20, "silent": true}
+    network OFF for_s=20 silent=true
     get                            the whole state of the station
+    help limit                     what is known of a command
 SECURITY
 or let the CSMS ask: csms ACTION [JSON], csms get VARIABLE, csms set VARIABLE VALUE
 
@@ -65,7 +72,7 @@ or from another terminal:
     mosquitto_pub -p PORT -t TOPIC -n
     mosquitto_sub -p PORT -v -t 'ocppd/v1/#'
 
-help shows this again; Ctrl-C or an empty line of input's end stops it all."""
+help shows this again; exit or Ctrl-C ends it all."""
 _RENEW = """\
     sign-certificate               a new certificate for the station, which then connects with it
 """
@@ -163,7 +170,7 @@ class _Table:
 def _settings(port: int, csms: dict[str, Any], folder: Path) -> Settings:
     return Settings.model_validate(
         {
-            "daemon": {"id": "demo"},
+            "daemon": {"id": _DAEMON},
             "mqtt": {"port": port, "meter_interval": 2},
             "csms": csms,
             "state": {"path": folder / "charge_point_state.json"},
@@ -204,22 +211,35 @@ async def _play(settings: Settings, table: _Table, *, script: bool) -> None:
 
 async def _user(table: _Table, started: asyncio.Event, *, script: bool) -> None:
     await started.wait()
-    async with connect(
-        "127.0.0.1", table.port, heard=_daemon_said, protocol=aiomqtt.ProtocolVersion.V311
-    ) as client:
+    session = Session("ocppd", _DAEMON, _PATIENCE_S, sent=_you_said)
+    session.target, session.shows = parse_target(_TARGET), []
+
+    def heard(topic: str, payload: bytes) -> None:
+        session.heard(topic, payload)
+        _daemon_said(topic, payload)
+
+    async with (
+        connect("127.0.0.1", table.port, heard=heard, protocol=aiomqtt.ProtocolVersion.V311) as client,
+        session.at(client, within_s=_PATIENCE_S),
+    ):
         await client.watch()
         await asyncio.sleep(1)
-        for wait, target, command, argument, why in _SCRIPT if script else ():
+        for wait, line, why in _SCRIPT if script else ():
             await asyncio.sleep(wait)
             typer.secho(f"\n# {why}", fg="cyan")
-            await _send(client, target, command, argument)
+            await _typed(session, line)
         await asyncio.sleep(1)
         typer.echo("\n" + _help(table))
-        await _prompt(client, table)
+        with suppress(EOFError):
+            await _prompt(session, table)
 
 
-async def _prompt(client: Client, table: _Table) -> None:
-    """Send what is typed, until the input ends; without any input, until the daemon is stopped."""
+async def _prompt(session: Session, table: _Table) -> None:
+    """Do what is typed, until the input ends; without any input, until the daemon is stopped.
+
+    Raises:
+        EOFError: a line says that this is the end.
+    """
     lines = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     try:
@@ -233,19 +253,30 @@ async def _prompt(client: Client, table: _Table) -> None:
         elif words.split()[:1] == ["csms"]:
             await _asked(table.remote, words)
         elif words:
-            await _typed(client, words)
+            await _typed(session, words)
 
 
 async def _asked(remote: Csms, line: str) -> None:
     """`csms ACTION [JSON]`, `csms get VARIABLE` or `csms set VARIABLE VALUE`; what passes is shown."""
     _, action, argument, *_ = *line.split(maxsplit=2), "", ""
+    if not action:
+        typer.echo("csms ACTION [JSON], csms get VARIABLE or csms set VARIABLE VALUE")
+        return
     try:
         action, payload = _request(action, argument)
         _follow(remote, payload, await remote.ask(STATION, action, payload))
     except TimeoutError:
         typer.echo("the station has not answered")
-    except (ConnectionError, OCPPError, ValueError) as error:
+    except OCPPError as error:
+        typer.echo(_complaint(error))
+    except (ConnectionError, ValueError) as error:
         typer.echo(str(error))
+
+
+def _complaint(error: OCPPError) -> str:
+    """What is wrong with a payload, without all the schema that says so."""
+    cause = error.details.get("cause") if isinstance(error.details, dict) else None
+    return str(cause or error).partition("\n")[0]
 
 
 def _follow(remote: Csms, asked: dict[str, Any], answer: dict[str, Any]) -> None:
@@ -280,41 +311,32 @@ def _named(text: str) -> list[dict[str, str]]:
     return [{"name": name} | ({"instance": instance} if instance else {}) for name, instance in pairs]
 
 
-async def _typed(client: Client, line: str) -> None:
-    """`[TARGET] COMMAND [ARGUMENT]`: the target is what starts with the station's name."""
-    first, _, rest = line.partition(" ")
-    named, line = (first, rest) if first.split("/")[0] == STATION else (None, line)
-    command, _, argument = line.partition(" ")
-    target = named or _default_target(command)
-    if not command:
-        typer.echo("which command? help shows some")
-        return
+async def _typed(session: Session, line: str) -> None:
+    """A line of the shell; what the station answers is shown when it is heard. Raises EOFError for `exit`."""
     try:
-        await _send(client, target, command, argument.strip())
-    except TargetError as error:
+        answer = await session.do(line)
+    except NobodyError as error:
         typer.echo(str(error))
+        return
+    if answer is not None and answer.get("station") != STATION:
+        typer.echo(answer_text(answer))
 
 
-def _default_target(command: str) -> str:
-    """The connector, its EVSE or the station: what the command is for."""
-    known = Commands(handlers()).by_name.get(command_name(command))
-    targets = {"station": STATION, "evse": f"{STATION}/1", "connector": _TARGET}
-    return targets[known.scope] if known is not None else _TARGET
-
-
-async def _send(client: Client, target: str, command: str, argument: str) -> None:
-    scope = parse_target(target)
+def _you_said(scope: Scope, command: str, argument: str | dict[str, Any]) -> None:
+    """The message of a line, with bare text where that says the same."""
+    known = Commands(handlers()).by_name.get(command)
+    if isinstance(argument, dict):
+        bare = argument.get(known.primary) if known and known.primary and len(argument) == 1 else None
+        argument = bare if isinstance(bare, str) else json_line(argument) if argument else ""
     topic = command_topic("ocppd", scope, command)
-    typer.secho(f"you  →  {topic} {argument}".rstrip(), fg="green")
-    try:
-        await client.send(scope, command, argument)
-    except TimeoutError:
-        typer.echo("nobody has answered")
+    typer.secho(f"you  →  {topic} {printable(argument)}".rstrip(), fg="green")
 
 
 def _daemon_said(topic: str, payload: bytes) -> None:
-    """One line for each answer, event and meter; what only repeats them stays unsaid."""
-    what = topic.removeprefix(f"ocppd/v1/station/{STATION}/")
+    """One line for each answer, status and meter of the station; what only repeats them stays unsaid."""
+    _, is_station, what = topic.partition(f"/station/{STATION}/")
+    if not is_station:
+        return
     if "/response/" in topic:
         typer.secho(f"mqtt ←  {what} {_short(orjson.loads(payload))}", fg="green")
     elif what.endswith("/meter"):
@@ -373,7 +395,6 @@ def _item(item: dict[str, Any]) -> str:
 
 def _help(table: _Table) -> str:
     topic = command_topic("ocppd", parse_target(_TARGET), "plug-in")
-    known = Commands(handlers()).by_name
-    security = _RENEW if table.security_profile == 3 and "sign-certificate" in known else ""
+    security = _RENEW if table.security_profile == 3 else ""
     text = _HELP.replace("SECURITY", security).replace("PORT", str(table.port))
     return text.replace("TOPIC", topic)

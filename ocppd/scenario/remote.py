@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _SILENCE_S = 15.0  # without an event, the daemon is asked if it lives
 _ANSWER_S = 35.0
+_TOLD_S = 10.0  # what a station is like is retained, so it comes at once
 _ENDS = ("passed", "failed", "stopped")
 
 
@@ -96,6 +97,10 @@ class Remote:
         self, name: str, home: str, fields: dict[str, Any], tell: Callable[[News], object]
     ) -> Verdict:
         station = await self.client.station(home)
+        try:
+            await station.until(lambda _state: True, within_s=_TOLD_S)
+        except TimeoutError:
+            raise NoDaemonError(f"{name}: no daemon has a station {home!r}") from None
         answer = await self._send(Scope("station", home), "scenario", fields)
         if not answer["ok"]:
             raise ScenarioError([f"{name}: {answer['error']['message']}"])

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ocppd.scenario.engine import Run, World
+from ocppd.scenario.engine import Run
 from ocppd.scenario.host import Host, look
 from ocppd.scenario.library import entries, named
 from ocppd.scenario.model import ScenarioError
 from ocppd.scenario.reading import parse
+from ocppd.scenario.scene import World
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 from ocppd import blocks
 from ocppd.core.state import State
 from ocppd.fleet import Fleet, Nobody
-from ocppd.scenario.engine import Run, World
+from ocppd.scenario.engine import Run
 from ocppd.scenario.host import Host, look
 from ocppd.scenario.library import entries
 from ocppd.scenario.model import ScenarioError
+from ocppd.scenario.scene import World
 from ocppd.scenario.virtual_clock import Clock
 from ocppd.scenario.virtual_csms import Csms, Link, Workshop
 from ocppd.settings import Settings, SettingsError, describe_station

@@ -41,7 +41,7 @@ class MonitorSettings(Section):
     @classmethod
     def _counts_up(cls, value: float, info: ValidationInfo) -> float:
         kind = info.data.get("type", "")
-        if kind == "Delta" and value < 0:
+        if kind in ("Delta", "TargetDelta", "TargetDeltaRelative") and value < 0:
             raise ValueError("a difference is not negative")
         if kind.startswith("Periodic") and not 1 <= value <= 31_536_000:
             raise ValueError("an interval has 1 second to a year")

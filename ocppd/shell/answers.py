@@ -25,7 +25,12 @@ _BESIDE = frozenset(
 
 def answer_words(answer: dict[str, Any]) -> list[Fragment]:
     """One line where that is enough; what is long follows, as JSON."""
-    return list(_good(answer) if answer.get("ok") is True else _bad(answer))
+    return _local_words(answer) or list(_good(answer) if answer.get("ok") is True else _bad(answer))
+
+
+def answer_text(answer: dict[str, Any]) -> str:
+    """The same without colours."""
+    return "".join(text for _, text in answer_words(answer))
 
 
 def _good(answer: dict[str, Any]) -> Iterator[Fragment]:
@@ -89,3 +94,30 @@ def _more(answer: dict[str, Any]) -> Iterator[Fragment]:
         yield _BAD, f"\n   {key_values(it) if isinstance(it, dict) else printable(it)}"
     for it in warnings if isinstance(warnings, list) else ():
         yield "ansiyellow", f"\n   warning: {printable(it)}"
+
+
+def _local_words(answer: dict[str, Any]) -> list[Fragment] | None:
+    """The words of the shell itself, as people read them; None for any other answer."""
+    result = answer.get("result")
+    match (answer.get("command"), result) if answer.get("ok") is True and isinstance(result, dict) else ():
+        case ("help", {"help": list(lines)}):
+            return [("", "\n".join(printable(line) for line in lines))]
+        case ("help", {"shell": dict(shell), "commands": dict(commands)}):
+            return list(_help(shell, commands))
+        case ("stations", {"stations": list(stations)}):
+            return [("", "\n".join(map(_station, stations)) or "none")]
+    return None
+
+
+def _help(shell: dict[str, str], commands: dict[str, str]) -> list[Fragment]:
+    head = "[TARGET] COMMAND [ARGUMENTS], such as CP001/1 authorize 04A2B3C4, or CP001 network OFF for_s=20\n"
+    lines = [head]
+    lines += [f"  {name:<10} {what}" for name, what in shell.items()]
+    lines += ["", *(f"  {printable(name, 40):<30} {printable(what, 100)}" for name, what in commands.items())]
+    return [("", "\n".join(lines))]
+
+
+def _station(it: dict[str, Any]) -> str:
+    how = printable(it["registration"], 20) if it["connected"] else "offline"
+    groups = " ".join(printable(group, 40) for group in it["groups"])
+    return f"{printable(it['station'], 64):<20} {how:<10} {it['evses']} EVSE  {groups}".rstrip()

@@ -28,6 +28,7 @@ LOCAL: Final[Mapping[str, str]] = {
     "exit": "the end, as Ctrl-D",
 }
 """What the shell itself does."""
+_ALSO: Final[Mapping[str, str]] = {"quit": "exit", "?": "help"}  # old habits
 
 _KEY = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=")
 # Nothing else is taken for a number: 12345E67 is the UID of a card.
@@ -67,16 +68,23 @@ def read_line(text: str, commands: Container[str]) -> Line | None:
     """
     if text != text.encode(errors="replace").decode():
         raise LineError("the line is not UTF-8")
-    first, _, rest = text.strip().partition(" ")
+    first, rest = _cut(text)
     if not first or first.startswith("#"):
         return None
     word = command_name(first)
+    word = _ALSO.get(word, word)
     if word in LOCAL or word in commands:
-        return Line(None, word, rest.strip())
-    second, _, rest = rest.strip().partition(" ")
+        return Line(None, word, rest)
+    second, rest = _cut(rest)
     if not second:
         return Line(None, word)
-    return Line(first, command_name(second), rest.strip())
+    return Line(first, command_name(second), rest)
+
+
+def _cut(text: str) -> tuple[str, str]:
+    """The first word, and what follows."""
+    first, *rest = text.split(maxsplit=1) or [""]
+    return first, "".join(rest).rstrip()
 
 
 def read_arguments(text: str, command: CommandDescription | None) -> str | dict[str, Any]:

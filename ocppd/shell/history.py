@@ -15,8 +15,8 @@ _SECRET_WORDS = ("password", "keycode")
 
 
 def may_be_secret(line: str) -> bool:
-    """Whether a line is not to be kept: see `_SECRET_COMMANDS` and `_SECRET_WORDS`."""
-    commands = {command_name(word) for word in line.split()[:2]}
+    """Whether a line, or what was pasted, is not to be kept: see `_SECRET_COMMANDS` and `_SECRET_WORDS`."""
+    commands = {command_name(word) for each in line.splitlines() for word in each.split()[:2]}
     return bool(commands & _SECRET_COMMANDS) or any(word in line.lower() for word in _SECRET_WORDS)
 
 

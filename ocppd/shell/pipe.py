@@ -26,21 +26,13 @@ async def run(access: Access, daemon: str, timeout_s: float, target: Scope | Non
     session = Session(access.base, daemon, timeout_s)
     session.target, session.shows = target, []
     is_ok = True
-    async with access.open(session.heard) as client:
-        loader = asyncio.create_task(session.load(), name="shell-load")
-        try:
-            await session.met(client)
-            await session.ready()
+    async with access.open(session.heard) as client, session.at(client):
+        with suppress(EOFError):
             async for line in _lines():
                 answer = await session.do(line)
                 if answer is not None:
                     typer.echo(json_line(answer))
                     is_ok = is_ok and answer.get("ok") is True
-        except EOFError:
-            pass
-        finally:
-            loader.cancel()
-            await asyncio.wait([loader])
     return is_ok
 
 

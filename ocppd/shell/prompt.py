@@ -110,15 +110,17 @@ class Prompt:
         self._told("help tells what there is; Tab completes; Ctrl-D ends")
         while True:
             try:
-                line = await self._input.prompt_async()
-                await self._do(line)
+                pasted = await self._input.prompt_async()
+                for line in pasted.splitlines():
+                    if not await self._do(line):
+                        break
             except KeyboardInterrupt:
                 continue
             except EOFError:
                 return
 
-    async def _do(self, line: str) -> None:
-        """Say a line and show the answer; Ctrl-C does not wait for it."""
+    async def _do(self, line: str) -> bool:
+        """Say a line and show the answer; whether to go on. Ctrl-C does not wait for it."""
         loop = asyncio.get_running_loop()
         asking = asyncio.create_task(self.session.do(line), name="shell-line")
         loop.add_signal_handler(signal.SIGINT, asking.cancel)
@@ -129,44 +131,18 @@ class Prompt:
             asking.cancel()
         if asking.cancelled():
             _show([(_DIM, "* not waited for")])
-            return
+            return False
         try:
             answer = asking.result()
         except NobodyError as error:
             _show([("ansired bold", "no "), ("", printable(error))])
-            return
+            return False
         except aiomqtt.MqttError:
             _show([("ansired bold", "no "), ("", "the connection to the broker has gone")])
-            return
+            return False
         if answer is not None:
-            _show(local_words(answer) or answer_words(answer))
-
-
-def local_words(answer: Json) -> list[Fragment] | None:
-    """The words of the shell itself, as people read them; None for any other answer."""
-    result = answer.get("result")
-    match (answer.get("command"), result) if answer.get("ok") is True and isinstance(result, dict) else ():
-        case ("help", {"help": list(lines)}):
-            return [("", "\n".join(printable(line) for line in lines))]
-        case ("help", {"shell": dict(shell), "commands": dict(commands)}):
-            return list(_help(shell, commands))
-        case ("stations", {"stations": list(stations)}):
-            return [("", "\n".join(map(_station, stations)) or "none")]
-    return None
-
-
-def _help(shell: dict[str, str], commands: dict[str, str]) -> list[Fragment]:
-    head = "[TARGET] COMMAND [ARGUMENTS], such as CP001/1 authorize 04A2B3C4, or CP001 network OFF for_s=20\n"
-    lines = [head]
-    lines += [f"  {name:<10} {what}" for name, what in shell.items()]
-    lines += ["", *(f"  {printable(name, 40):<30} {printable(what, 100)}" for name, what in commands.items())]
-    return [("", "\n".join(lines))]
-
-
-def _station(it: Json) -> str:
-    how = printable(it["registration"], 20) if it["connected"] else "offline"
-    groups = " ".join(printable(group, 40) for group in it["groups"])
-    return f"{printable(it['station'], 64):<20} {how:<10} {it['evses']} EVSE  {groups}".rstrip()
+            _show(answer_words(answer))
+        return True
 
 
 def _show(fragments: list[Fragment]) -> None:

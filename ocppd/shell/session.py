@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
@@ -22,6 +22,7 @@ from ocppd.shell.grammar import LOCAL, Line, read_arguments, read_line
 from ocppd.telling import json_object, printable
 
 Json = dict[str, Any]
+Argument = str | Json
 
 _HELLO_S = 3.0
 _TOGETHER_S = 0.05  # daemons tell several things when they come up; one look is enough
@@ -34,7 +35,8 @@ class NobodyError(OcppdError):
 class Session:
     """One conversation; `daemon` is who is meant by that word.
 
-    `happened` is given the events that are shown, `told` what else is worth a word.
+    `happened` is given the events that are shown, `told` what else is worth a word, and `sent` what a line
+    has said: to whom, the command, and its argument.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Session:
         timeout_s: float,
         happened: Callable[[Json], None] = lambda _event: None,
         told: Callable[[str], None] = lambda _words: None,
+        sent: Callable[[Scope, str, Argument], None] = lambda _scope, _command, _argument: None,
     ) -> None:
         self.catalogue = Catalogue()
         self.target: Scope | None = None
@@ -55,6 +58,7 @@ class Session:
         self._timeout_s = timeout_s
         self._happened = happened
         self._told = told
+        self._sent = sent
         self._unasked: set[str] = set()
         self._wake = asyncio.Event()
         self._seen, self._loaded = asyncio.Event(), asyncio.Event()
@@ -120,14 +124,30 @@ class Session:
                 await self.catalogue.load(self.client, name)
             self._loaded.set()
 
-    async def ready(self) -> None:
+    @asynccontextmanager
+    async def at(self, client: Client, *, within_s: float = _HELLO_S) -> AsyncIterator[None]:
+        """Talk over a connection that is there as long as the block runs.
+
+        Raises:
+            NobodyError: there is no daemon.
+        """
+        loader = asyncio.create_task(self.load(), name="shell-load")
+        try:
+            await self.met(client)
+            await self._ready(within_s)
+            yield
+        finally:
+            loader.cancel()
+            await asyncio.wait([loader])
+
+    async def _ready(self, within_s: float) -> None:
         """Wait until the first daemon has said what it has, or lets us wait too long for that.
 
         Raises:
             NobodyError: there is no daemon.
         """
         try:
-            async with asyncio.timeout(_HELLO_S):
+            async with asyncio.timeout(within_s):
                 await self._seen.wait()
         except TimeoutError:
             raise NobodyError("no daemon is online") from None
@@ -189,11 +209,12 @@ class Session:
         if known and line.command not in known:
             is_mistyped = scope.kind == "station" and scope.name not in self.catalogue.stations
             raise self._unknown(scope.name if is_mistyped else line.command, scope, known)
-        argument = read_arguments(line.rest, known.get(line.command))
+        said = argument = read_arguments(line.rest, known.get(line.command))
         if isinstance(argument, dict):
             argument = {"request_id": uuid4().hex} | argument
             self._asked.append(str(argument["request_id"]))
         await self._expect(scope)
+        self._sent(scope, line.command, said)
         try:
             return await self.client.send(scope, line.command, argument, timeout_s=self._timeout_s)
         except TimeoutError:

@@ -170,7 +170,10 @@ def _meter(meter: Json) -> str:
 
 
 def _phases(values: object) -> str:
-    return " / ".join(f"{number(it) or 0:.1f}" for it in items(values)[:3]) or "?"
+    """Those of L1, L2 and L3 as far as there is something: DC has but one value."""
+    found = [number(it) or 0 for it in items(values)[:3]]
+    last = max((place for place, it in enumerate(found) if it), default=0)
+    return " / ".join(f"{it:.1f}" for it in found[: last + 1]) or "?"
 
 
 def _message(shown: object) -> str:

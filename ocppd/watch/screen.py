@@ -41,7 +41,7 @@ class Watch(App[None]):
     CSS = """
     #head { height: 2; padding: 0 1; background: $primary-background; }
     #table { height: 1fr; }
-    #events { height: 10; padding: 0 1; border-top: solid $primary-background-lighten-2; }
+    #events { height: 10; max-height: 40%; padding: 0 1; border-top: solid $primary-background-lighten-2; }
     #filter { display: none; }
     #details { padding: 0 1; }
     """

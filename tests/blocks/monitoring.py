@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from ocppd.core.description import Hardware, Preset
@@ -24,6 +25,12 @@ FAN = with_presets(
         )
     ),
     SampledDataCtrlr__TxUpdatedInterval="0",
+)
+
+# One that also knows which speed it is to have.
+AIMED = replace(
+    FAN,
+    presets=(*FAN.presets, Preset("Fan", "Speed", "50", attribute="Target", mutability="ReadWrite")),
 )
 
 

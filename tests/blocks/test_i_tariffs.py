@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from ocppd.core import tariffs
-from ocppd.core.description import Evse, Hardware
+from ocppd.core.description import Car, Evse, Hardware
 from ocppd.core.schemas import OCPP_21, OCPP_201
 from ocppd.core.state import Account, Bill, DefaultTariff, DriverTariff
+from ocppd.core.tariffs import Situation
 from tests.bench import START, Bench, Json, with_presets
+from tests.blocks.profiles import DEFAULT, flat, profile, put, schedule
 
 NewBench = Callable[..., Bench]
 
@@ -82,6 +85,16 @@ def net(details: Json) -> float:
     return amount
 
 
+def period(since: str, energy_wh: float, charging_s: float, idle_s: float, tariff_id: str = "T1") -> Json:
+    """A ChargingPeriodType of that day."""
+    volumes = {"Energy": energy_wh, "ChargingTime": charging_s, "IdleTIme": idle_s}
+    return {
+        "startPeriod": f"2025-01-01T{since}.000Z",
+        "dimensions": [{"type": name, "volume": pytest.approx(it, abs=0.02)} for name, it in volumes.items()],
+        "tariffId": tariff_id,
+    }
+
+
 # The default tariffs
 
 
@@ -120,8 +133,9 @@ def test_I07_a_tariff_to_come_waits_beside_the_one_that_counts(station: Bench) -
         (0, tariff(**energy(1, tax=1e7)), "Rejected"),
         (0, tariff(minCost={"exclTax": -1e7}), "Rejected"),
         (0, tariff(energy=priced([element("priceKwh", 1)] * 51)), "TooManyElements"),
-        (0, tariff(**energy(1, minEnergy=10)), "ConditionNotSupported"),
-        (0, tariff(fixedFee=priced([element("priceFixed", 1, paymentBrand="X")])), "ConditionNotSupported"),
+        (0, tariff(**energy(1, minEnergy=1e13)), "Rejected"),
+        (0, tariff(**energy(1, minIdleTime=-1)), "Rejected"),
+        (0, tariff(**energy(1, minPower=-10, maxPower=10)), "Rejected"),
         (1, tariff("T1", **energy(9)), "DuplicateTariffId"),
     ],
 )
@@ -189,6 +203,7 @@ def test_I12_energy_time_and_fee_with_taxes(station: Bench) -> None:
             "total": {"exclTax": 12.6, "inclTax": 13.8},
         },
         "totalUsage": {"energy": 11, "chargingTime": 4200, "idleTime": 600},
+        "chargingPeriods": [period("10:00:00", 11_000, 3600, 600)],
     }
 
 
@@ -250,6 +265,185 @@ def test_I12_without_a_tariff_nothing_is_told(station: Bench) -> None:
     assert all("costDetails" not in it and "tariffId" not in it["transactionInfo"] for it in station.tx())
 
 
+# Conditions on what the transaction does
+
+
+def first(name: str, price: float, otherwise: float = 0, **conditions: Any) -> Json:
+    """Prices of which the first counts as long as its conditions hold."""
+    return priced([element(name, price, **conditions), element(name, otherwise)])
+
+
+@pytest.mark.parametrize(
+    ("wanted", "cost"),
+    [
+        (tariff(energy=first("priceKwh", 1, maxEnergy=5_000)), 5),
+        (tariff(energy=first("priceKwh", 1, minEnergy=5_000)), 6),
+        (tariff(energy=first("priceKwh", 1, minEnergy=5_000, maxEnergy=7_000)), 2),
+        (tariff(energy=first("priceKwh", 1, minTime=1_800)), 5.5),
+        (tariff(energy=first("priceKwh", 1, maxChargingTime=1_800)), 5.5),
+        (tariff(chargingTime=first("priceMinute", 1, minChargingTime=600)), 50),
+        (tariff(chargingTime=first("priceMinute", 1, maxTime=600)), 10),
+        (tariff(idleTime=first("priceMinute", 1, minIdleTime=600)), 20),
+        (tariff(idleTime=first("priceMinute", 1, maxIdleTime=600)), 10),
+        (tariff(idleTime=first("priceMinute", 1, minTime=4_800)), 10),
+        (tariff(energy=first("priceKwh", 1, minPower=11_000)), 11),
+        (tariff(energy=first("priceKwh", 1, maxPower=11_000)), 0),
+        (tariff(idleTime=first("priceMinute", 1, maxPower=11_000)), 30),
+        (tariff(energy=first("priceKwh", 1, maxPower=-1)), 0),
+        (tariff(energy=first("priceKwh", 1, minEnergy=5_000, minTime=2_700)), 2.75),
+    ],
+)
+def test_I12_prices_change_with_energy_time_and_power(station: Bench, wanted: Json, cost: float) -> None:
+    give(station, 0, wanted)
+    start(station)
+    station.advance(3600)
+    station.do("suspend", evse=1, by="ev")
+    station.advance(1800)
+    assert net(end(station)) == pytest.approx(cost, abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("condition", "cost"),
+    [
+        ({"minPower": 8_000}, 5.5),
+        ({"maxPower": 8_000}, 2.3),
+        ({"minCurrent": 40}, 5.5),
+        ({"maxCurrent": 40}, 2.3),
+    ],
+)
+def test_I12_prices_change_with_the_power_that_a_profile_leaves(
+    station: Bench, condition: Json, cost: float
+) -> None:
+    give(station, 0, tariff(energy=first("priceKwh", 1, **condition)))
+    start(station)
+    station.advance(1800)
+    assert put(station, 1, flat(1, DEFAULT, 20 / 3)) == "Accepted"
+    station.advance(1800)
+    assert net(end(station)) == pytest.approx(cost, abs=1e-5)
+
+
+def test_I12_prices_change_with_the_power_that_the_battery_takes(new_bench: NewBench) -> None:
+    car = Car(soc=0, capacity_wh=10_000, max_w=10_000, curve=((0, 100), (100, 10)))
+    bench = new_bench(replace(TWO, ev=car), protocol=OCPP_21)
+    give(bench, 1, tariff(energy=first("priceKwh", 1, minPower=5_500)))
+    start(bench)
+    bench.advance(7200)  # from 10 kW, in a straight line over the charge: to 5.5 kW at half of it
+    assert net(end(bench)) == pytest.approx(5, abs=1e-4)
+
+
+def test_I12_discharging_is_a_credit_and_takes_no_time(new_bench: NewBench) -> None:
+    car = Car(soc=50, max_w=11_000, max_discharge_w=7_000)
+    bench = new_bench(replace(TWO, ev=car), protocol=OCPP_21)
+    bench.answers["Authorize"] = {
+        "idTokenInfo": {"status": "Accepted"},
+        "allowedEnergyTransfer": ["AC_three_phase", "AC_BPT"],
+    }
+    give(
+        bench,
+        1,
+        tariff(
+            energy=priced(
+                [
+                    element("priceKwh", 3, minPower=-1_000, minEnergy=-1_000),
+                    element("priceKwh", 2, minPower=-1_000),
+                    element("priceKwh", 0.5),
+                ]
+            ),
+            chargingTime=priced([element("priceMinute", 0.1)]),
+            idleTime=priced([element("priceMinute", 10)]),
+        ),
+    )
+    start(bench)
+    bench.advance(1200)
+    giving = profile(1, DEFAULT, schedule((0, 0), unit="W"))
+    giving["chargingSchedule"][0]["chargingSchedulePeriod"] = [
+        {"startPeriod": 0, "operationMode": "CentralSetpoint", "setpoint": -5_000}
+    ]
+    assert put(bench, 1, giving) == "Accepted"
+    bench.advance(3600)
+    taken = 11 / 3
+    details = end(bench)
+    cost = details["totalCost"]
+    assert cost["energy"]["exclTax"] == pytest.approx(
+        taken * 0.5 - (taken + 1) * 2 - (5 - taken - 1) * 3, abs=1e-5
+    )
+    assert cost["chargingTime"]["exclTax"] == pytest.approx(2, abs=1e-5)
+    assert cost["idleTime"]["exclTax"] == pytest.approx(0, abs=1e-5)
+    assert details["totalUsage"] == {
+        "energy": pytest.approx(taken - 5, abs=1e-5),
+        "chargingTime": 4800,
+        "idleTime": 0,
+    }
+    volumes = [it["dimensions"][0]["volume"] for it in details["chargingPeriods"]]
+    assert volumes == pytest.approx([taken * 1000, -(taken + 1) * 1000, -(4 - taken) * 1000], abs=0.02)
+
+
+@pytest.mark.parametrize(("brand", "fee"), [("Visa", 1), ("Other", 2), (None, 2)])
+def test_I12_the_fee_goes_with_the_brand_of_the_payment(
+    new_bench: NewBench, brand: str | None, fee: float
+) -> None:
+    bench = new_bench(with_presets(TWO, TxCtrlr__TxStartPoint="EVConnected"), protocol=OCPP_21)
+    prices = [
+        element("priceFixed", 1, paymentBrand="Visa", paymentRecognition="CC"),
+        element("priceFixed", 2),
+    ]
+    give(bench, 0, tariff(fixedFee=priced(prices)))
+    bench.do("plug-in", evse=1, connector=1)
+    bench.advance(60)
+    told = [("PaymentBrand", brand), ("PaymentRecognition", "CC")] if brand else []
+    info = [{"type": name, "additional_id_token": it} for name, it in told]
+    bench.do("authorize", evse=1, id_token="04A2B3C4", additional_info=info)
+    bench.advance(60)
+    assert net(end(bench)) == fee
+
+
+# What it is made of
+
+
+def test_I12_the_end_tells_the_periods_and_the_running_cost_does_not(station: Bench) -> None:
+    station.set("SampledDataCtrlr.TxUpdatedInterval", 900)
+    give(station, 0, tariff(energy=first("priceKwh", 1, maxEnergy=5_500)))
+    start(station)
+    station.advance(3600)
+    number = station.tx()[0]["transactionInfo"]["transactionId"]
+    request = {"transactionId": number, "tariff": tariff("T2", **energy(1))}
+    assert station.csms("ChangeTransactionTariff", request) == {"status": "Accepted"}
+    station.advance(900)
+    running = [it["costDetails"] for it in station.tx() if "costDetails" in it]
+    assert running
+    assert all("chargingPeriods" not in it for it in running)
+    assert end(station)["chargingPeriods"] == [
+        period("10:00:00", 5_500, 1800, 0),
+        period("10:30:00", 5_500, 1800, 0),
+        period("11:00:00", 2_750, 900, 0, "T2"),
+    ]
+
+
+def test_I12_a_period_without_a_tariff_has_none(station: Bench) -> None:
+    start(station)
+    station.advance(1800)
+    number = station.tx()[0]["transactionInfo"]["transactionId"]
+    station.csms("ChangeTransactionTariff", {"transactionId": number, "tariff": tariff("T2", **energy(1))})
+    station.advance(1800)
+    before, after = end(station)["chargingPeriods"]
+    assert "tariffId" not in before
+    assert after == period("10:30:00", 5_500, 1800, 0, "T2")
+
+
+def test_I12_there_are_only_so_many_periods(station: Bench) -> None:
+    give(station, 0, tariff(energy=first("priceKwh", 1, minPower=1)))
+    start(station)
+    for number in range(120):
+        station.advance(10)
+        station.do("resume" if number % 2 else "suspend", evse=1, **({} if number % 2 else {"by": "ev"}))
+    details = end(station)
+    told = details["chargingPeriods"]
+    assert len(told) == 100
+    energies = [it["dimensions"][0]["volume"] for it in told]
+    assert sum(energies) == pytest.approx(1000 * details["totalUsage"]["energy"], abs=0.01)
+    assert net(details) == pytest.approx(details["totalUsage"]["energy"], abs=1e-5)
+
+
 # The driver's own, and changes
 
 
@@ -274,7 +468,7 @@ def test_I08_the_driver_has_a_tariff_of_their_own(station: Bench) -> None:
 
 def test_I08_one_that_cannot_be_followed_gives_way_to_the_default(station: Bench) -> None:
     give(station, 0, tariff())
-    odd = tariff("D1", **energy(2, minPower=1))
+    odd = tariff("D1", **energy(2, startTimeOfDay="25:00"))
     station.answers["Authorize"] = {"idTokenInfo": {"status": "Accepted"}, "tariff": odd}
     start(station)
     assert "D1" in station.happened_since("warning")[0].data["message"]
@@ -315,7 +509,7 @@ def test_I11_one_without_a_tariff_gets_one(station: Bench) -> None:
     [
         ({"transactionId": "nobody"}, "TxNotFound"),
         ({"tariff": tariff("T2", currency="USD")}, "NoCurrencyChange"),
-        ({"tariff": tariff("T2", **energy(1, maxTime=5))}, "ConditionNotSupported"),
+        ({"tariff": tariff("T2", **energy(1, maxTime=-5))}, "Rejected"),
     ],
 )
 def test_I11_what_cannot_be_changed_is_refused(station: Bench, change: Json, status: str) -> None:
@@ -388,8 +582,54 @@ def test_prices_change_only_when_next_change_says_so(prices: list[Json], at: int
     moment = START + at
     until = tariffs.next_change(wanted, moment)
     assert until > moment
-    before = tariffs.price(wanted, "energy", moment, "AC")
-    assert tariffs.price(wanted, "energy", min(moment + later, until - 1), "AC") == before
+    before = tariffs.price(wanted, "energy", Situation(moment, "AC"))
+    assert tariffs.price(wanted, "energy", Situation(min(moment + later, until - 1), "AC")) == before
+
+
+_RANGES = {
+    "Energy": some.integers(0, 12_000),
+    "Power": some.integers(0, 11_000),
+    "Current": some.integers(0, 48),
+    "Time": some.integers(0, 5_000),
+    "ChargingTime": some.integers(0, 5_000),
+    "IdleTime": some.integers(0, 2_000),
+}
+BOUNDS = some.fixed_dictionaries(
+    {}, optional={f"{end}{name}": it for name, it in _RANGES.items() for end in ("min", "max")}
+)
+
+
+def _lists(name: str) -> some.SearchStrategy[list[Json]]:
+    one = some.builds(lambda price, it: element(name, price, **it), some.integers(1, 5), BOUNDS)
+    return some.lists(one, min_size=1, max_size=3)
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    _lists("priceKwh"),
+    _lists("priceMinute"),
+    _lists("priceMinute"),
+    some.sampled_from([None, 3.0, 50.0]),
+    some.lists(some.integers(1, 1_500), min_size=1, max_size=12),
+)
+def test_the_cost_does_not_depend_on_when_somebody_looks(
+    by_energy: list[Json], charging: list[Json], idle: list[Json], ramp: float | None, looks: list[int]
+) -> None:
+    """So each change of a price comes at its moment, though nothing else happens then."""
+    wanted = tariff(energy=priced(by_energy), chargingTime=priced(charging), idleTime=priced(idle))
+    car = Car(soc=20, capacity_wh=12_000, ramp_w_s=ramp, curve=((20, 30), (50, 100), (100, 10)))
+    found = []
+    for moments in ([], looks):
+        bench = Bench(replace(TWO, ev=car), protocol=OCPP_21)
+        bench.set("SampledDataCtrlr.TxUpdatedInterval", 0)
+        give(bench, 1, wanted)
+        start(bench)
+        for seconds in moments:
+            bench.advance(seconds)
+            bench.do("get")
+        bench.advance(START + 9_000 - bench.clock.now)
+        found.append(end(bench))
+    assert net(found[0]) == pytest.approx(net(found[1]), abs=2e-3)
 
 
 def test_taxes_stack() -> None:

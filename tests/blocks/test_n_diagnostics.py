@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 
 from ocppd.core.description import Evse, Hardware, Monitor, Preset
 from ocppd.core.errors import CallError
+from ocppd.core.schemas import OCPP_21
 from tests.bench import Bench, Json, bugs_raise
 from tests.blocks.monitoring import (
+    AIMED,
     FAN,
     base,
     clear,
@@ -21,8 +23,11 @@ from tests.blocks.monitoring import (
     item,
     level,
     monitor,
+    place,
     reboot,
+    report,
     results,
+    status,
     story,
 )
 from tests.blocks.test_g_availability import done, refusal
@@ -361,6 +366,70 @@ def test_N07_FR_19_a_value_that_stays_the_same_is_no_change(fan: Bench) -> None:
     assert events(fan) == []
     fan.set("Fan.Mode", "manual")
     assert story(fan) == ["Delta manual"]
+
+
+@pytest.fixture
+def aimed(new_bench: NewBench) -> Bench:
+    """A fan whose speed has a target, of 50, and a CSMS of OCPP 2.1."""
+    return new_bench(AIMED, protocol=OCPP_21)
+
+
+@pytest.mark.parametrize(("kind", "value"), [("TargetDelta", 5), ("TargetDeltaRelative", 0.1)])
+def test_N07_a_TargetDelta_tells_once_that_the_target_is_missed(
+    aimed: Bench, kind: str, value: float
+) -> None:
+    number = monitor(aimed, "Fan.Speed", kind, value)
+    for speed in (55, 56, 90, 45, 44):
+        aimed.set("Fan.Speed", speed)
+    found = events(aimed)
+    assert [(it["trigger"], it["actualValue"]) for it in found] == [("Delta", "56"), ("Delta", "44")]
+    assert {it["variableMonitoringId"] for it in found} == {number}
+
+
+def test_N07_a_TargetDelta_follows_its_target(aimed: Bench) -> None:
+    monitor(aimed, "Fan.Speed", "TargetDeltaRelative", 0.5)
+    aim = {**place("Fan.Speed"), "attributeType": "Target"}
+    for target in ("40", "30", "10"):
+        aimed.csms("SetVariables", {"setVariableData": [{**aim, "attributeValue": target}]})
+    assert story(aimed) == ["Delta 50"]
+
+
+def test_N07_a_TargetDelta_of_a_transaction_waits_for_one(aimed: Bench) -> None:
+    monitor(aimed, "Fan.Speed", "TargetDelta", 5, transaction=True)
+    aimed.set("Fan.Speed", 60)
+    assert events(aimed) == []
+    aimed.do("plug-in")
+    aimed.do("authorize", id_token="04A2B3C4")
+    assert story(aimed) == ["Delta 60"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "answer"),
+    [
+        ("Fan.Load", 1, "UnsupportedMonitorType"),  # without a target
+        ("Fan.Mode", 1, "UnsupportedMonitorType"),
+        ("Fan.Speed", -1, "Rejected ValuePositiveOnly"),
+    ],
+)
+def test_N04_a_TargetDelta_needs_a_target(aimed: Bench, name: str, value: float, answer: str) -> None:
+    for kind in ("TargetDelta", "TargetDeltaRelative"):
+        assert status(aimed, name, kind, value) == answer
+
+
+def test_N02_FR_13_the_criterion_of_a_Delta_means_one_to_the_target_too(aimed: Bench) -> None:
+    monitor(aimed, "Fan.Speed", "TargetDelta", 5)
+    monitor(aimed, "Fan.Speed", "UpperThreshold", 60)
+    found = report(aimed, "DeltaMonitoring")
+    assert [it["type"] for it in found] == ["TargetDelta"]  # type: ignore[index]
+
+
+def test_N04_FR_12_one_to_the_target_that_becomes_a_threshold_has_alerted_nothing(aimed: Bench) -> None:
+    number = monitor(aimed, "Fan.Speed", "TargetDelta", 5)
+    aimed.set("Fan.Speed", 60)
+    assert story(aimed) == ["Delta 60"]
+    monitor(aimed, "Fan.Speed", "UpperThreshold", 70, id=number)
+    aimed.set("Fan.Speed", 61)
+    assert events(aimed) == []
 
 
 def test_a_Delta_of_times_is_in_seconds(fan: Bench) -> None:

@@ -83,6 +83,13 @@ def sampled(bench: Bench) -> dict[str, float]:
     return {it["measurand"]: it["value"] for it in values["sampledValue"] if "phase" not in it}
 
 
+def shown_w(bench: Bench) -> float:
+    """The variable Power of the EVSE."""
+    wanted = {"component": {"name": "EVSE", "evse": {"id": 1}}, "variable": {"name": "Power"}}
+    (result,) = bench.csms("GetVariables", {"getVariableData": [wanted]})["getVariableResult"]
+    return float(result["attributeValue"])
+
+
 # Whether energy may flow back (Q01, Q02)
 
 
@@ -94,6 +101,7 @@ def test_Q03_a_negative_setpoint_discharges_the_car(station: Bench) -> None:
     assert before["power_w"] == -5_000
     assert before["current_a"] == pytest.approx([-7.2] * 3, abs=0.05)
     assert before["energy_wh"] == 11_000
+    assert shown_w(station) == -5_000
     station.advance(3600)
     after = evse(station)["meter"]
     assert (after["energy_wh"], after["export_wh"]) == (11_000, 5_000)

@@ -14,8 +14,11 @@ from typing import Any
 import pytest
 from junitparser import JUnitXml
 
+from ocppd.client import connect
 from ocppd.demo.broker import broker
 from ocppd.demo.csms import Csms, csms
+from ocppd.scenario import remote
+from ocppd.scenario.reading import parse
 from tests.daemon import PATIENCE_S, Daemon, Observer, daemon, environment, observer, settings, station
 
 # Ten seconds in one: what has to happen within 30 s has three real ones.
@@ -90,6 +93,14 @@ def needed(eye: Observer) -> list[Any]:
 def verdicts(file: Path) -> list[bool]:
     (suite,) = JUnitXml.fromfile(str(file))
     return [case.is_passed for case in suite]
+
+
+async def test_a_station_that_nobody_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_TOLD_S", 0.2)
+    scenario = parse("mine", {"steps": ["unplug"]}, "mine.yaml")
+    async with broker() as port, connect("127.0.0.1", port) as client:
+        with pytest.raises(remote.NoDaemonError, match="mine: no daemon has a station 'NOPE'"):
+            await remote.Remote(client, "lab1").run(scenario, station="NOPE")
 
 
 async def test_over_mqtt(tmp_path: Path) -> None:

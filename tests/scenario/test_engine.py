@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from ocppd.scenario.engine import MOST_RUN
 from ocppd.scenario.model import ScenarioError
+from ocppd.scenario.steps import MOST_RUN
 from tests.scenario.virtually import charging, fails, passes, progress, run
 
 

@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aiomqtt
-import orjson
 import structlog
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, wait_random_exponential
 
@@ -19,9 +18,11 @@ from ocppd.edge.mqtt.census import Census, all_topics
 from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
+from ocppd.edge.mqtt.own_word import OwnWord, SecondDaemonError
 from ocppd.edge.mqtt.refusals import tls_words
-from ocppd.edge.mqtt.topics import Scope, state_topic
-from ocppd.edge.mqtt.wire import WINDOW, Broker, Pace, Wire, content
+from ocppd.edge.mqtt.topics import Scope
+from ocppd.edge.mqtt.window import Window, first_error
+from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -37,10 +38,6 @@ _FAREWELL = 5.0
 _GOODBYE = 1.0
 # Stations whose devices, some 10 KB each, wait for the broker at the same time.
 _ANNOUNCED = 100
-
-
-class SecondDaemonError(Exception):
-    """Another daemon with our name is on the broker."""
 
 
 class Host(Commanded, Protocol):
@@ -59,8 +56,7 @@ class Host(Commanded, Protocol):
 class Mqtt:
     """The daemon's side of one broker; the `Mirror` of the fleet. `boot` names this run of `daemon`.
 
-    `surveyed` is set once it is known who else is there, or that the broker does not say. `messages` counts
-    those that the broker has acknowledged, and those that it has delivered.
+    `surveyed` is set once it is known who else is there, or that the broker does not say.
     """
 
     def __init__(
@@ -74,24 +70,22 @@ class Mqtt:
         wall: Clock | None = None,
     ) -> None:
         self.surveyed = asyncio.Event()
-        self.messages = {"sent": 0, "received": 0}
+        self._received = 0
         self._pace = pace or Pace()
         self._clock = clock
         self._wall = wall or clock  # of whoever sends commands, however fast the stations' own time runs
         self._broker = broker
         self._daemon = daemon
         self._boot = boot
+        self._own = OwnWord(broker.base, daemon, boot)
         self._wire = Wire(broker, self._pace)
         self._outgoing = Outgoing()
-        self._unsure: list[Message] = []  # on their way, and not acknowledged
+        self._window = Window(self._outgoing, self._wire)
         self._mirror = Mirror(broker.base, daemon, boot, broker.meter_interval)
         self._announcer = Announcer(broker.discovery, broker.base, daemon)
         self._born = asyncio.Event()  # Home Assistant has started
         self._dirty: dict[str, Station] = {}
         self._jobs: asyncio.Queue[Callable[[aiomqtt.Client], Coroutine[Any, Any, None]]] = asyncio.Queue()
-        self._greeted = False  # whether our own word stands on the broker
-        self._doubled = False  # whether another daemon with our name was there last
-        self._echoed = asyncio.Event()
         self._fleet: Fleet
         self._inbox: Inbox
         self._host: Host
@@ -128,6 +122,11 @@ class Mqtt:
     def dropped(self) -> int:
         """How many messages had to go because too many waited."""
         return self._outgoing.dropped
+
+    @property
+    def messages(self) -> dict[str, int]:
+        """How many messages the broker has acknowledged, and how many it has delivered."""
+        return {"sent": self._window.sent, "received": self._received}
 
     # The fleet's mirror
 
@@ -199,8 +198,8 @@ class Mqtt:
         self._publish_info()
 
     def _publish_info(self) -> None:
-        topic = state_topic(self._broker.base, Scope("daemon", self._daemon), "info")
-        self._outgoing.put(message(topic, {**self._host.info(), "boot": self._boot}, 1, retain=True))
+        info = {**self._host.info(), "boot": self._boot}
+        self._outgoing.put(message(self._own.info, info, 1, retain=True))
 
     # The connection
 
@@ -231,7 +230,7 @@ class Mqtt:
 
     async def _session(self) -> None:
         """One connection. Returns when it has gone, or MQTT 5 was refused; raises when there was none."""
-        if self._doubled:
+        if self._own.is_doubled:
             await self._look_for_double()
         connected = stopped = False
         try:
@@ -271,28 +270,25 @@ class Mqtt:
             expected, bugs = errors.split((aiomqtt.MqttError, OSError, SecondDaemonError))
             if bugs is not None or expected is None:
                 raise
-            raise _first(expected) from None
+            raise first_error(expected) from None
 
     def _will(self) -> aiomqtt.Will:
-        return aiomqtt.Will(self._own("state"), b"offline", qos=1, retain=True)
-
-    def _own(self, leaf: str) -> str:
-        return state_topic(self._broker.base, Scope("daemon", self._daemon), leaf)
+        return aiomqtt.Will(self._own.state, b"offline", qos=1, retain=True)
 
     # Arrival
 
     async def _arrive(self, client: aiomqtt.Client) -> None:
         """Look around, take commands, and show everything, in this order."""
         census = Census(self._broker.base, self._daemon)
-        looks = [*([] if self._greeted else census.filters()), *self._announcer.filters()]
-        found = await self._wire.retained(client, (*self._own_word(), *looks), self._own("health"))
+        looks = [*([] if self._own.is_said else census.filters()), *self._announcer.filters()]
+        found = await self._wire.retained(client, (self._own.state, self._own.info, *looks), self._own.health)
         for topic, payload in found:
             census.note(topic, payload)
-            if topic == self._own("info"):
-                self._look_after_info(payload)
+            if topic == self._own.info:
+                self._own.hear_info(payload)
         if looks:
             await client.unsubscribe(looks)
-        orphans = [] if self._greeted else self._conclude(census)
+        orphans = [] if self._own.is_said else self._conclude(census)
         await self._wire.take_commands(client, self._filters())
         await self._greet(client, found, orphans)
 
@@ -314,18 +310,16 @@ class Mqtt:
         `found` is what is retained of Home Assistant's devices, among other things; these go first, as it
         cannot read states that are cleared. `orphans` are the topics to clear.
         """
-        self._outgoing.put_back(self._unsure)
-        self._unsure.clear()
+        self._window.take_back()
         self._outgoing.forget_states()
         self._announcer.look(found)
         self._put(self._announcer.orphans(self._fleet.stations))
         self._clear(orphans)
         async for _ in self._announce():
-            await self._send(client)
+            await self._window.send(client)
         self.republish()
-        await self._send(client)
-        self._echoed.clear()
-        self._greeted = True
+        await self._window.send(client)
+        self._own.say()
         await self._say(client, "online")
 
     async def _announce(self, *, anew: bool = False) -> AsyncIterator[None]:
@@ -351,16 +345,12 @@ class Mqtt:
         self._show()
         with suppress(TimeoutError, aiomqtt.MqttError):
             async with asyncio.timeout(_FAREWELL):
-                await self._send(client)
+                await self._window.send(client)
                 await self._say(client, "offline")
                 return
         client.timeout = _GOODBYE
 
     # Subscriptions
-
-    def _own_word(self) -> tuple[str, str]:
-        """Where we see ourselves as others do."""
-        return self._own("state"), self._own("info")
 
     def _filters(self) -> Iterator[str]:
         """Our own stations alone: other daemons may share the broker and the base topic."""
@@ -384,45 +374,12 @@ class Mqtt:
     # Work
 
     async def _publish(self, client: aiomqtt.Client) -> None:
-        await self._send(client, for_ever=True)
+        await self._window.send(client, for_ever=True)
 
     async def _say(self, client: aiomqtt.Client, word: str) -> None:
         """Our own `state`, acknowledged."""
-        self._outgoing.put(message(self._own("state"), word, 1, retain=True))
-        await self._send(client)
-
-    async def _send(self, client: aiomqtt.Client, *, for_ever: bool = False) -> None:
-        """Publish what waits, and return when the broker has acknowledged it all; or go on for ever.
-
-        WINDOW messages may be on their way at once: an answer waits for no acknowledgement of another
-        message. What has not been acknowledged at the end is kept for the next connection.
-        """
-        window = asyncio.Semaphore(WINDOW)
-        unsent: list[Message] = []
-
-        async def publish(it: Message) -> None:
-            unsent.remove(it)
-            self._unsure.append(it)
-            async with asyncio.timeout(client.timeout):
-                await self._wire.publish(client, it)
-            self._unsure.remove(it)
-            self.messages["sent"] += 1
-            window.release()
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                while for_ever or len(self._outgoing):
-                    await self._outgoing.wait()
-                    await window.acquire()
-                    unsent += self._outgoing.take(1)
-                    group.create_task(publish(unsent[-1]), name="mqtt_publish_one")
-        except BaseExceptionGroup as errors:
-            error = _first(errors)
-            if isinstance(error, TimeoutError):
-                raise aiomqtt.MqttError("the broker does not acknowledge") from None
-            raise error from None
-        finally:
-            self._outgoing.put_back(unsent)
+        self._outgoing.put(message(self._own.state, word, 1, retain=True))
+        await self._window.send(client)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
         async for found in client.messages:
@@ -430,11 +387,11 @@ class Mqtt:
 
     def _receive(self, found: aiomqtt.Message) -> None:
         topic, payload = found.topic.value, content(found)
-        self.messages["received"] += 1
-        if topic == self._own("state"):
+        self._received += 1
+        if topic == self._own.state:
             self._look_after_state(payload)
-        elif topic == self._own("info"):
-            self._look_after_info(payload)
+        elif topic == self._own.info:
+            self._own.hear_info(payload)
         elif topic == self._announcer.birth and not found.retain:
             if payload == b"online":
                 self._born.set()
@@ -460,37 +417,17 @@ class Mqtt:
         """A late last will of ours: we are online all the same."""
         if payload == b"offline":
             log.warning("mqtt.offline_by_mistake", broker=self._broker.where)
-            self._outgoing.put(message(self._own("state"), "online", 1, retain=True))
-
-    def _look_after_info(self, payload: bytes) -> None:
-        """Another run with our name, after we have said ours: there are two of us."""
-        try:
-            boot = orjson.loads(payload).get("boot")
-        except (orjson.JSONDecodeError, AttributeError):
-            boot = None
-        if boot == self._boot:
-            self._echoed.set()
-        elif self._greeted and payload:
-            self._doubled = True
-            raise self._second_daemon()
-
-    def _second_daemon(self) -> SecondDaemonError:
-        return SecondDaemonError(f"another daemon calls itself {self._daemon!r}: choose another daemon.id")
+            self._outgoing.put(message(self._own.state, "online", 1, retain=True))
 
     async def _look_for_double(self) -> None:
         """Raise while the other daemon is online; by a name of our own, as ours would take its place."""
+        own = self._own
         async with self._wire.client(f"ocppd-{self._daemon}-{self._boot[:8]}") as client:
-            there = await self._wire.retained(client, [self._own("state")], self._own("health"))
-            if (self._own("state"), b"online") in there:
-                raise self._second_daemon()
-        self._doubled = self._greeted = False
+            there = await self._wire.retained(client, [own.state], own.health)
+        own.see_double(online=(own.state, b"online") in there)
 
     async def _check_echo(self, _client: aiomqtt.Client) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._pace.echo):
-                await self._echoed.wait()
-                return
-        log.error("mqtt.not_echoed", topic=self._own("info"), reason="does an ACL refuse what we publish?")
+        await self._own.check_echo(self._pace.echo)
 
     # What runs on by itself
 
@@ -513,7 +450,7 @@ class Mqtt:
 
     async def _report_health(self) -> None:
         while True:
-            self._outgoing.put(message(self._own("health"), {**self._host.health()}, retain=True))
+            self._outgoing.put(message(self._own.health, {**self._host.health()}, retain=True))
             await asyncio.sleep(self._pace.health)
 
 
@@ -528,9 +465,3 @@ def _alone(station: Station) -> Iterator[None]:
 
 async def _unsubscribe(client: aiomqtt.Client, filters: list[str]) -> None:
     await client.unsubscribe(filters)
-
-
-def _first(group: BaseExceptionGroup[Any]) -> BaseException:
-    """The first plain exception in the group."""
-    found = group.exceptions[0]
-    return _first(found) if isinstance(found, BaseExceptionGroup) else found

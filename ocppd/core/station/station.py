@@ -8,110 +8,28 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import UUID
 
-from ocppd.core import certificates, comm, network, outbox, overrides, rpc, schemas, session, versions, views
-from ocppd.core.endpoint import Backoff, Endpoint
+from ocppd.core import comm, network, outbox, overrides, rpc, schemas, session, versions, views
 from ocppd.core.errors import CallError, CommandError, FrameError
-from ocppd.core.state import Csms, QueuedCall, Request
+from ocppd.core.state import Csms, QueuedCall
+from ocppd.core.station.outputs import Answer, Done, Event, Job, Later, Order, Outputs
 from ocppd.core.times import format_time
 
 if TYPE_CHECKING:
     from ocppd.core.chaos import Chaos
     from ocppd.core.description import StationDescription
+    from ocppd.core.endpoint import Endpoint
     from ocppd.core.on import Handler, Handlers
     from ocppd.core.schemas import Payload, Version
-    from ocppd.core.state import Connector, Evse, Override, State
+    from ocppd.core.state import Connector, Evse, Override, Request, State
     from ocppd.core.variables import Model, Slot, Variable
 
 T = TypeVar("T")
 
-
-class Event(NamedTuple):
-    """Something that happened, at an EVSE and a connector or at 0, the level above.
-
-    `data` of a public event is JSON-able, and `seq` counts the public ones of this station.
-    """
-
-    name: str
-    evse: int
-    connector: int
-    data: dict[str, Any]
-    cause: str
-    request_id: str | None
-    ts: float
-    seq: int
-
-    @property
-    def is_public(self) -> bool:
-        """Whether the world is told; the other events are for the blocks alone."""
-        return self.name in views.PUBLIC_EVENTS
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """What a command came to. `result` may be a function, called when all reactions have run."""
-
-    changed: bool = True
-    result: Mapping[str, Any] | Callable[[], Mapping[str, Any]] = field(default_factory=dict)
-
-
-class Later:
-    """What a command's handler returns when the outcome is not known yet; `Station.finish` tells it."""
-
-
 # As the edge words a connection that the CSMS has closed because a message is too big for it.
 _TOO_BIG = "by the CSMS: 1009"
-UNCHANGED = Done(changed=False)
-LATER = Later()
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """The outcome of a command: `done`, or `error`."""
-
-    request: Request
-    done: Done | None = None
-    error: CommandError | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What only the link can do: `ping`, `close`, `freeze`, `thaw`, `disturb` (by `chaos`; None: no more)."""
-
-    kind: str
-    code: int = 1000
-    reason: str = ""
-    chaos: Chaos | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """Work that needs time or I/O, for an edge to do; its reports come back as the input `worked`.
-
-    `kind` says who does it. `key` names it among the jobs of its station: a new one takes the place of the
-    one with the same key that runs still, and `kind` "" only ends that. No job outlives the daemon: at the
-    event `started` whoever still wants it asks again.
-    """
-
-    key: str
-    kind: str = ""
-    data: Mapping[str, Any] = field(default_factory=dict, repr=False)
-
-
-@dataclass(slots=True)
-class Outputs:
-    """What an input led to, in order within each kind. `bugs` are exceptions that nobody foresaw."""
-
-    frames: list[str] = field(default_factory=list)
-    orders: list[Order] = field(default_factory=list)
-    jobs: list[Job] = field(default_factory=list)
-    events: list[Event] = field(default_factory=list)
-    answers: list[Answer] = field(default_factory=list)
-    bugs: list[Exception] = field(default_factory=list)
 
 
 class Station:
@@ -293,21 +211,7 @@ class Station:
     @property
     def endpoint(self) -> Endpoint:
         """Where and how to connect now (A00, Part 4 5.3)."""
-        profile = network.in_use(self)
-        trust = certificates.trust(self)
-        if profile.security_profile != 3:  # who else shows a certificate is known by it (A00.FR.402)
-            trust = replace(trust, chain=None, key=None)
-        return Endpoint(
-            url=f"{profile.url.rstrip('/')}/{quote(self.id, safe='-._~')}",
-            identity=profile.identity or self.id,
-            protocols=self.description.csms.protocols,
-            trust=trust,
-            password=network.password(self) if profile.security_profile in (1, 2) else None,
-            backoff=Backoff(
-                self.get(comm.BACKOFF_MINIMUM), self.get(comm.BACKOFF_RANGE), self.get(comm.BACKOFF_REPEATS)
-            ),
-            timeout=self.get(comm.MESSAGE_TIMEOUT),
-        )
+        return network.endpoint(self)
 
     def value(self, slot: Slot, attribute: str = "Actual") -> str | None:
         """The value of an attribute that the slot has; None where it has none yet."""
