@@ -10,22 +10,19 @@ import socket
 import struct
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol, TypeVar, cast
 
 import websockets.exceptions as ws_errors
 from tenacity import AsyncRetrying, Future, RetryCallState, retry_if_exception_type
-from websockets.asyncio.client import connect
-from websockets.asyncio.server import broadcast
 from websockets.frames import Close, CloseCode
-from websockets.protocol import State
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 from ocppd import __version__
 from ocppd.edge.chaos import Turbulence
-from ocppd.edge.reasons import MAX_SIZE, LinkError, kind_of, reason_of
+from ocppd.edge.reasons import LinkError, kind_of, reason_of
 from ocppd.edge.tls import tls_context
-from ocppd.edge.websocket import CLOSE_TIMEOUT, Connection, WildcardConnection
+from ocppd.edge.websocket import WebSocket, open_websocket
 from ocppd.log import lines
 
 if TYPE_CHECKING:
@@ -50,7 +47,7 @@ _wire.setLevel(logging.INFO)  # at DEBUG the library would log the Authorization
 class Listener(Protocol):
     """What a link tells, and asks, for the fleet. It does so out of `run`, never within another call.
 
-    A frame that chaos has made late comes out of a timer.
+    Messages come out of the transport, those that chaos has made late out of a timer.
 
     Each `connected` is followed by one `disconnected`. What these methods raise ends `run`.
     """
@@ -94,10 +91,11 @@ def _is_secure(url: str) -> bool:
 
 
 def _headers_of(endpoint: Endpoint) -> dict[str, str]:
-    if endpoint.password is None:
-        return {}
-    credentials = f"{endpoint.identity}:{endpoint.password}".encode()  # A00.FR.203 to .205
-    return {"Authorization": f"Basic {base64.b64encode(credentials).decode()}"}
+    headers = {"User-Agent": f"ocppd/{__version__}"}
+    if endpoint.password is not None:
+        credentials = f"{endpoint.identity}:{endpoint.password}".encode()  # A00.FR.203 to .205
+        headers["Authorization"] = f"Basic {base64.b64encode(credentials).decode()}"
+    return headers
 
 
 class _Bye(NamedTuple):
@@ -138,7 +136,7 @@ class Link:
         self._awaited: asyncio.Event | None = None  # while it is not ready: that it is again
         self._stopping = False
         self._held: socket.socket | None = None  # what is frozen
-        self._ws: Connection | None = None  # None as soon as the connection is given up
+        self._ws: WebSocket | None = None  # None as soon as the connection is given up
         self._bye: _Bye | None = None  # the station ended what was under way; until the next attempt
         self._scope: asyncio.Timeout | None = None  # around what can be interrupted
         self._attempt = 0  # in a row; 0 while connected
@@ -153,7 +151,7 @@ class Link:
         """
         try:
             while True:
-                ws: Connection | None = await self._retrying()(self._reach)
+                ws: WebSocket | None = await self._retrying()(self._reach)
                 if ws is not None:
                     await self._live(ws)
         finally:
@@ -188,9 +186,9 @@ class Link:
             self._rough[0].put(text)
 
     def _write(self, text: str) -> None:
-        if (ws := self._ws) is None or ws.silent:
+        if (ws := self._ws) is None:
             return
-        broadcast((ws,), text)  # the public way to write without a task and without waiting
+        ws.send(text)
         if ws.transport.get_write_buffer_size() > MAX_BACKLOG:
             self._drop(ws, "the CSMS does not read")
 
@@ -198,13 +196,10 @@ class Link:
         """Send a ping; drop the connection instead if the one before has not been answered yet."""
         if (ws := self._ws) is None:
             return
-        if ws.unanswered is not None and not ws.unanswered.done():
+        if ws.awaits_pong:
             self._drop(ws, "no pong")
-        elif ws.silent:
-            ws.unanswered = asyncio.get_running_loop().create_future()  # by nobody, ever
         else:
-            ws.ping_due = True
-            self._interrupt()
+            ws.ping()
 
     def close(self, code: int, reason: str) -> None:
         """Close with `code` and `reason`, cut after 123 bytes, then connect again without back-off if wanted.
@@ -226,7 +221,7 @@ class Link:
             return
         self._frozen = True
         self._settle()
-        if (ws := self._ws) is not None and ws.state is not State.CLOSED:
+        if (ws := self._ws) is not None and not ws.lost:
             # A second handle: only the last one to be closed makes the kernel send FIN or RST.
             raw = ws.transport.get_extra_info("socket")
             self._held = socket.fromfd(raw.fileno(), raw.family, raw.type)
@@ -251,11 +246,17 @@ class Link:
         for way, turbulence in zip(("tx", "rx"), self._rough, strict=True):
             turbulence.become(chaos, way)
 
+    def _heard(self, text: str) -> None:
+        if self._rough is None:
+            self._hear(text)
+        else:
+            self._rough[1].put(text)
+
     def _hear(self, text: str) -> None:
-        if self._ws is not None:
+        if self._ws is not None:  # else it was given up while the message waited for its turn
             self._listener.received(self._station, text)
 
-    async def _reach(self) -> Connection | None:
+    async def _reach(self) -> WebSocket | None:
         """One attempt; None where the station has ended it. The loss of a connection is a failed one."""
         lost, self._lost = self._lost, None
         if lost is not None:
@@ -267,7 +268,7 @@ class Link:
         self._attempt += 1
         return await self._interruptible(self._connect())
 
-    async def _live(self, ws: Connection) -> None:
+    async def _live(self, ws: WebSocket) -> None:
         """The life of the connection, until the station ends it or it is lost."""
         try:
             if self._bye is None:  # else it was said in the very turn in which the handshake ended
@@ -277,39 +278,31 @@ class Link:
         finally:
             ws.transport.abort()
 
-    async def _connect(self) -> Connection:
+    async def _connect(self) -> WebSocket:
         async with self._handshakes:
             endpoint = self._endpoint = self._listener.endpoint(self._station)
             try:
-                ws = await connect(
-                    endpoint.url,
-                    ssl=_tls_of(endpoint, partial(self._file_of, self._station)),
-                    subprotocols=[Subprotocol(protocol) for protocol in endpoint.protocols],
-                    additional_headers=_headers_of(endpoint),
-                    user_agent_header=f"ocppd/{__version__}",
-                    proxy=None,
-                    compression=None,
-                    open_timeout=endpoint.timeout,
-                    close_timeout=CLOSE_TIMEOUT,
-                    ping_interval=None,
-                    max_size=MAX_SIZE,
-                    write_limit=MAX_BACKLOG,  # neither ping nor close waits for a slow reader
-                    logger=_wire,
-                    create_connection=WildcardConnection if endpoint.trust.wildcards else Connection,
-                )
+                async with asyncio.timeout(endpoint.timeout):
+                    return await open_websocket(
+                        endpoint.url,
+                        headers=_headers_of(endpoint),
+                        subprotocols=[Subprotocol(protocol) for protocol in endpoint.protocols],
+                        tls=_tls_of(endpoint, partial(self._file_of, self._station)),
+                        wildcards=endpoint.trust.wildcards,
+                        logger=_wire,
+                    )
             except ws_errors.NegotiationError as exc:
                 offered = ", ".join(endpoint.protocols)
                 raise LinkError(f"the CSMS accepted none of {offered} ({exc})") from exc
-        return cast("Connection", ws)
 
-    async def _serve(self, ws: Connection) -> None:
+    async def _serve(self, ws: WebSocket) -> None:
         lines().info("csms.connected", station=self._station, url=self._url(), attempt=self._attempt)
         self._ws = ws
         self._attempt = self._waits = 0
         try:
-            self._listener.connected(self._station, str(ws.subprotocol))
-            while self._bye is None:
-                await self._interruptible(self._read(ws))
+            self._listener.connected(self._station, ws.subprotocol)
+            ws.listen(self._heard)
+            await self._interruptible(self._end(ws))
         except asyncio.CancelledError:
             self._stopping = True
             self._bye = _Bye("the daemon stops", CloseCode.GOING_AWAY)
@@ -321,25 +314,13 @@ class Link:
             if self._bye is not None:
                 await self._say(ws, self._bye)
 
-    async def _read(self, ws: Connection) -> None:
-        """Send the ping that is due, then hand over messages until interrupted, or raise at the end."""
+    async def _end(self, ws: WebSocket) -> NoReturn:
         try:
-            if ws.ping_due:
-                ws.ping_due = False
-                ws.unanswered = cast("asyncio.Future[float]", await ws.ping())
-            while isinstance(message := await ws.recv(), str):
-                if self._ws is not ws:  # given up while the message waited for its turn
-                    return
-                if self._rough is None:
-                    self._listener.received(self._station, message)
-                else:
-                    self._rough[1].put(message)
-            await ws.close(CloseCode.UNSUPPORTED_DATA, "text frames only")
+            await ws.end()
         except ws_errors.ConnectionClosed as exc:
             raise LinkError(ws.dropped or reason_of(exc)) from exc
-        raise LinkError("the CSMS sent a binary frame")
 
-    async def _say(self, ws: Connection, bye: _Bye) -> None:
+    async def _say(self, ws: WebSocket, bye: _Bye) -> None:
         self._tell(logging.INFO, bye.reason, 0.0 if self._is_ready else None)
         if bye.code is not None:
             await ws.close(bye.code, bye.text)
@@ -390,9 +371,8 @@ class Link:
         self._attempt = self._waits = 0
         self._interrupt()
 
-    def _drop(self, ws: Connection, reason: str) -> None:
-        ws.dropped = reason
-        ws.transport.abort()
+    def _drop(self, ws: WebSocket, reason: str) -> None:
+        ws.drop(reason)
         self._ws = None
 
     @property
