@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 import structlog
-from pydantic import TypeAdapter
 
 from ocppd.blocks import handlers
 from ocppd.core.chaos import Chaos
@@ -26,7 +26,6 @@ from ocppd.payload import parse
 from tests.shapes import check_event
 
 START = 1_735_725_600.0  # 2025-01-01T10:00:00Z
-_STATES = TypeAdapter(State)
 _HANDLERS = handlers()
 Json = dict[str, Any]
 
@@ -298,8 +297,8 @@ class Bench:
 
     def _reload(self, *, always: bool = False) -> None:
         if self.restart or always:
-            saved = _STATES.dump_json(self._fleet.stations["CP001"].state)
-            state = _STATES.validate_json(saved)
+            saved = msgspec.json.encode(self._fleet.stations["CP001"].state)
+            state = msgspec.json.decode(saved, type=State)
             self._fleet.add(self._description, state, seed=99)
 
 

@@ -6,7 +6,7 @@ import json
 from copy import deepcopy
 from typing import Any
 
-from pydantic import TypeAdapter
+import msgspec
 
 from ocppd.core import outbox, v2x, views
 from ocppd.core.description import Csms, Hardware
@@ -16,7 +16,6 @@ from ocppd.core.station import Answer, Event, Station
 from ocppd.core.status import connector_status
 from tests.bench import Bench, Json
 
-_STATES = TypeAdapter(State)
 _PATIENCE = 30.0  # the station's MessageTimeout
 _DUST_WH = 1e-3  # what floating point may lose between two looks
 Place = tuple[int, int]
@@ -158,8 +157,7 @@ class Watched(Bench):
 
     def check_restart(self) -> None:
         """What is saved is what is loaded."""
-        saved = _STATES.dump_json(self.state)
-        assert _STATES.dump_json(_STATES.validate_json(saved)) == saved
+        assert msgspec.json.decode(msgspec.json.encode(self.state), type=State) == self.state
 
     def gain_wh(self, evse: Evse) -> float:
         """What the battery of the car there holds; 0 without a car."""

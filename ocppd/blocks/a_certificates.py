@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
 
 from ocppd.blocks import a_security, b_device_model, b_network_profiles, m_certificates
 from ocppd.core import certificates, comm, network, on

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from ocppd.blocks.k_profile_checks import MOST_PROFILES, refusal
 from ocppd.core import limits, newer_profiles, on, outbox, schemas

@@ -5,10 +5,10 @@ from __future__ import annotations
 import binascii
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from annotated_types import Len
+from msgspec.structs import replace
 
 from ocppd.core import certificates, network, on
 from ocppd.core.certificates import CSMS_ROOT, ROOTS, STATION, V2G, V2G_ROOT

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import orjson
+from msgspec import json
 
 from ocppd.blocks import c_cache, d_local_list, h_reservation
 from ocppd.core import on, outbox
@@ -69,7 +69,7 @@ def _refused(status: str, code: str, text: str) -> Payload:
 
 def _told(known: list[Knowledge]) -> str:
     """A JSON object a line: readable for people, too."""
-    return "\n".join(orjson.dumps(it.what).decode() for it in known) or _NO_DATA
+    return "\n".join(json.encode(it.what).decode() for it in known) or _NO_DATA
 
 
 def _pages(text: str) -> list[str]:

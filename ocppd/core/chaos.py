@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Le
+from ocppd.core.description import Percent, within
 
-from ocppd.core.description import Percent
-
-Milliseconds = Annotated[float, Ge(0), Le(60_000)]
-Seed = Annotated[int, Ge(0), Le(2**53 - 1)]
+Milliseconds = Annotated[float, *within(0, 60_000)]
+Seed = Annotated[int, *within(0, 2**53 - 1)]
 
 
 @dataclass(frozen=True, slots=True)

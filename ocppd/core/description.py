@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Le, Len, Predicate
+from msgspec import Meta
 
 from ocppd.core.schemas import OCPP_201, Version
 
@@ -22,17 +23,22 @@ MonitorType = Literal[
 ]
 
 
+def within(least: float, most: float) -> tuple[Any, ...]:
+    """Bounds as pydantic knows them, which checks settings and commands, and msgspec, which checks states."""
+    return Ge(least), Le(most), Meta(ge=least, le=most)
+
+
 # What a car may be: beyond these bounds its charging could not be computed.
-Percent = Annotated[float, Ge(0), Le(100)]
-Capacity = Annotated[float, Ge(1), Le(1e8)]
-Power = Annotated[float, Ge(1), Le(1e7)]
-Current = Annotated[float, Ge(0), Le(1e5)]
-Phases = Annotated[int, Ge(1), Le(3)]
-PowerFactor = Annotated[float, Ge(0.1), Le(1)]
-Efficiency = Annotated[float, Ge(0.1), Le(1)]
-Ramp = Annotated[float, Ge(1), Le(1e9)]
-Delay = Annotated[float, Ge(0), Le(1e6)]
-Stay = Annotated[float, Ge(0), Le(31_536_000)]
+Percent = Annotated[float, *within(0, 100)]
+Capacity = Annotated[float, *within(1, 1e8)]
+Power = Annotated[float, *within(1, 1e7)]
+Current = Annotated[float, *within(0, 1e5)]
+Phases = Annotated[int, *within(1, 3)]
+PowerFactor = Annotated[float, *within(0.1, 1)]
+Efficiency = Annotated[float, *within(0.1, 1)]
+Ramp = Annotated[float, *within(1, 1e9)]
+Delay = Annotated[float, *within(0, 1e6)]
+Stay = Annotated[float, *within(0, 31_536_000)]
 
 
 def soc_rises(curve: tuple[tuple[float, float], ...]) -> bool:
@@ -41,7 +47,10 @@ def soc_rises(curve: tuple[tuple[float, float], ...]) -> bool:
 
 
 Curve = Annotated[
-    tuple[tuple[Percent, Annotated[float, Ge(1), Le(100)]], ...], Len(1, 20), Predicate(soc_rises)
+    tuple[tuple[Percent, Annotated[float, *within(1, 100)]], ...],
+    Len(1, 20),
+    Predicate(soc_rises),
+    Meta(min_length=1, max_length=20),
 ]
 
 

@@ -7,8 +7,10 @@ them what the drivers are told of tariff and cost, which only AlwaysFront suppre
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, get_args
+
+from msgspec.structs import replace
 
 from ocppd.core.state import Display, DisplayMessage, Priority, Text
 from ocppd.core.status import evse_status, station_status

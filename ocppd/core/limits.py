@@ -11,8 +11,9 @@ A profile of OCPP 2.1 may want more than to limit (Q): see `core.operation_modes
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
+
+from msgspec.structs import replace
 
 from ocppd.core import newer_profiles, session, v2x
 from ocppd.core.profiles import (

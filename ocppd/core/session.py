@@ -45,11 +45,8 @@ class Flow(NamedTuple):
     @property
     def power_by_line(self) -> Lines:
         """Active power of each line, in W."""
-        first, second, third = (
-            amps * volts * self.power_factor
-            for amps, volts in zip(self.current_a, self.voltage_v, strict=True)
-        )
-        return first, second, third
+        (a1, a2, a3), (v1, v2, v3), factor = self.current_a, self.voltage_v, self.power_factor
+        return a1 * v1 * factor, a2 * v2 * factor, a3 * v3 * factor
 
     @property
     def reactive_by_line(self) -> Lines:

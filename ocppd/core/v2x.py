@@ -6,9 +6,11 @@ may not (Q01, Q02). How much is bounded by car and EVSE, and by the grid operato
 
 from __future__ import annotations
 
+import dataclasses
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from ocppd.core import operation_modes, session
 from ocppd.core.schemas import OCPP_21
@@ -99,7 +101,7 @@ def told(st: Station, evse: int, plan: Plan) -> Plan:
         for cap in plan.caps
     ]
     caps = tuple(cap._replace(mode=mode) for cap, mode in zip(plan.caps, modes, strict=True))
-    return replace(plan, caps=caps)
+    return dataclasses.replace(plan, caps=caps)
 
 
 def signal_now(st: Station) -> FrequencySignal | None:

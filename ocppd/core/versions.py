@@ -47,19 +47,16 @@ NEW: dict[str, Literal["station", "CSMS"]] = {
 # The only SEND: it is not answered.
 STREAM = "NotifyPeriodicEventStream"
 
-# What only 2.1 has of a message that both have, by its path; each list on the way is gone through.
-_ONLY_IN_21: dict[str, tuple[tuple[str, ...], ...]] = {
+# What only 2.1 has of a message that both have: the way there, each list on it gone through, and the names.
+_ONLY_IN_21: dict[str, tuple[tuple[tuple[str, ...], frozenset[str]], ...]] = {
     "NotifyEVChargingNeeds": (
-        ("chargingNeeds", "availableEnergyTransfer"),
-        ("chargingNeeds", "v2xChargingParameters"),
+        (("chargingNeeds",), frozenset({"availableEnergyTransfer", "v2xChargingParameters"})),
     ),
-    "NotifyEVChargingSchedule": (("selectedChargingScheduleId",),),
-    "NotifyMonitoringReport": (("monitor", "variableMonitoring", "eventNotificationType"),),
+    "NotifyEVChargingSchedule": (((), frozenset({"selectedChargingScheduleId"})),),
+    "NotifyMonitoringReport": ((("monitor", "variableMonitoring"), frozenset({"eventNotificationType"})),),
     "TransactionEvent": (
-        ("costDetails",),
-        ("transactionInfo", "operationMode"),
-        ("transactionInfo", "tariffId"),
-        ("transactionInfo", "transactionLimit"),
+        ((), frozenset({"costDetails"})),
+        (("transactionInfo",), frozenset({"operationMode", "tariffId", "transactionLimit"})),
     ),
 }
 
@@ -122,8 +119,8 @@ def outgoing(version: Version, action: str, payload: Payload) -> Payload:
     """The request as that OCPP knows it: without what only the newer one has."""
     if version == OCPP_21 or action not in _ONLY_IN_21:
         return payload
-    for path in _ONLY_IN_21[action]:
-        payload = _without(payload, path)
+    for way, names in _ONLY_IN_21[action]:
+        payload = _without(payload, way, names)
     if action == "NotifyMonitoringReport" and "monitor" in payload:
         payload = _with_older_monitors(payload)
     for name, words in _OLDER_WORDS.get(action, {}).items():
@@ -143,16 +140,16 @@ def _with_older_monitors(payload: Payload) -> Payload:
     return rest | ({"monitor": found} if found else {})
 
 
-def _without(value: Any, path: tuple[str, ...]) -> Any:
-    """A copy without what stands at the end of the path, or the value itself where that is not there."""
+def _without(value: Any, way: tuple[str, ...], names: frozenset[str]) -> Any:
+    """A copy without what has these names at the end of the way, or the value itself where nothing has."""
     if isinstance(value, list):
-        return [_without(item, path) for item in value]
-    name = path[0]
+        return [_without(item, way, names) for item in value]
+    if not way:
+        return value if names.isdisjoint(value) else {k: v for k, v in value.items() if k not in names}
+    name = way[0]
     if name not in value:
         return value
-    if len(path) == 1:
-        return {key: item for key, item in value.items() if key != name}
-    inner = _without(value[name], path[1:])
+    inner = _without(value[name], way[1:], names)
     return value if inner is value[name] else {**value, name: inner}
 
 

@@ -9,20 +9,19 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, Field, fields
-from functools import cache
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import orjson
 import structlog
-from pydantic import TypeAdapter, ValidationError
+from msgspec import ValidationError, convert
+from msgspec.json import Encoder
 
-from ocppd.core.state import Evse, State
+from ocppd.core.state import State
 
 log = structlog.get_logger()
 
@@ -31,13 +30,8 @@ Migration = Callable[[dict[str, Any]], dict[str, Any]]
 MIGRATIONS: tuple[Migration, ...] = ()
 """What makes the stations of a file of version 1 those of version 2, and so on."""
 
+_dump = Encoder().encode
 _FEW = 20  # stations, up to which a file is laid out for people
-
-
-@cache
-def _adapter() -> TypeAdapter[State]:
-    """Made when the first state is read: it takes as long as a hundred boots."""
-    return TypeAdapter(State)
 
 
 class StoreError(Exception):
@@ -192,35 +186,6 @@ class Store:
         return len(self._migrations) + 1
 
 
-def _dump(state: State) -> bytes:
-    shown = _unusual(state) | {"evses": [_unusual(evse) for evse in state.evses]}
-    # A copy: orjson hands out its work space, several times as big, which a fleet would keep per station.
-    return bytes(memoryview(orjson.dumps(shown, option=orjson.OPT_NON_STR_KEYS)))
-
-
-def _unusual(part: State | Evse) -> dict[str, Any]:
-    """The fields that are not as they are by default; deeper down they all are told, which is quicker."""
-    names, values_of, defaults = _FIELDS[type(part)]
-    values = zip(names, values_of(part), defaults, strict=True)
-    return {name: value for name, value, default in values if value is not default and value != default}
-
-
-def _default(field: Field[Any]) -> Any:
-    """MISSING, which equals nothing, for a part that is a dataclass itself: to compare those costs more."""
-    if field.default_factory is not MISSING:
-        return field.default_factory() if field.default_factory in (list, dict) else MISSING
-    return field.default
-
-
-def _fields(kind: type[State | Evse]) -> tuple[tuple[str, ...], Callable[[Any], Any], tuple[Any, ...]]:
-    """The names of the fields, what gives their values, and their defaults."""
-    names = tuple(field.name for field in fields(kind))
-    return names, attrgetter(*names), tuple(map(_default, fields(kind)))
-
-
-_FIELDS = {kind: _fields(kind) for kind in (State, Evse)}
-
-
 def _for_people(content: bytes) -> bytes:
     return orjson.dumps(orjson.loads(content), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
@@ -236,8 +201,8 @@ def _content(file: Path) -> Any:
 
 def _state(file: Path, name: str, found: Any) -> State:
     try:
-        return _adapter().validate_python(found)
+        return convert(found, State, str_keys=True)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(step) for step in ("stations", name, *first["loc"]))
-        raise StoreError(f"{file}: {where}: {first['msg']}") from None
+        what, _, where = str(error).partition(" - at `$")
+        path = re.sub(r"\[([^]]*)\]", r".\1", where.rstrip("`"))
+        raise StoreError(f"{file}: stations.{name}{path}: {what}") from None

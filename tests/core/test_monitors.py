@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import TypeAdapter, ValidationError
 
 from ocppd.core.monitors import is_due
 from ocppd.core.state import Monitor
@@ -41,8 +41,8 @@ def test_a_timer_that_rings_a_blink_early_is_on_time() -> None:
     assert monitor.due == 110.0
 
 
-@pytest.mark.parametrize("wrong", [{"type": "Sideways"}, {"value": float("nan")}, {"severity": 10}])
+@pytest.mark.parametrize("wrong", [{"type": "Sideways"}, {"value": 1e19}, {"severity": 10}])
 def test_a_state_file_holds_no_monitor_that_cannot_be(wrong: dict[str, object]) -> None:
     said = {"id": 1, "variable": "Fan.Speed", "type": "Delta", "value": 1, "severity": 4} | wrong
-    with pytest.raises(ValidationError):
-        TypeAdapter(Monitor).validate_python(said)
+    with pytest.raises(msgspec.ValidationError):
+        msgspec.convert(said, Monitor)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from ocppd.core import session
 from ocppd.core.description import Car as Ev
@@ -88,7 +89,7 @@ def by_steps(description: Description, place: Evse, seconds: float, steps: int =
     car, meter, width = evse.car, evse.meter, seconds / steps
     assert car is not None
     ramp = car.ev.ramp_w_s if meter.power_w is None else None
-    free = Evse(car=replace(car, ev=replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit)
+    free = Evse(car=structs.replace(car, ev=replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit)
     assert free.car is not None
     watts, wh, is_there = car.drawn_w, 0.0, False
     for _ in range(steps):
@@ -543,4 +544,5 @@ def test_a_battery_that_fills_wakes_its_station_once(new_bench: Callable[..., Be
     bench.forget()
     bench.advance(7200)
     assert bench.story() == ["Updated ChargingStateChanged SuspendedEV"]
-    assert asdict(bench.state.evses[0])["car"]["soc"] == 100
+    assert bench.state.evses[0].car is not None
+    assert bench.state.evses[0].car.soc == 100

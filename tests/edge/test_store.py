@@ -289,12 +289,12 @@ def test_a_wrong_value_is_named_by_its_path(file: Path) -> None:
     write(file, {"CP001": {"evses": [{"connectors": [{}, {"plugged": "perhaps"}]}]}})
     where, _, why = refusal(file).removeprefix(f"{file}: ").partition(": ")
     assert where == "stations.CP001.evses.0.connectors.1.plugged"
-    assert "boolean" in why
+    assert why == "Expected `bool`, got `str`"
 
 
 def test_an_unknown_key_is_named_by_its_path(file: Path) -> None:
     write(file, {"CP001": {}, "CP002": {"evses": [{"pluged": True}]}})
-    assert refusal(file).startswith(f"{file}: stations.CP002.evses.0.pluged: ")
+    assert refusal(file) == f"{file}: stations.CP002.evses.0: Object contains unknown field `pluged`"
 
 
 @pytest.mark.parametrize("state", [None, [], "Available", 1])

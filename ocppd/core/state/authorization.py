@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.state.display import Text
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Authorization(Kept):
     """Somebody may charge here. `token` is an IdTokenType; `told` that a TransactionEvent has carried it.
 
@@ -32,27 +30,24 @@ class Authorization(Kept):
     signed: bool = False
     tariff: Text | None = None
     languages: tuple[str, ...] = ()
-    priority: Annotated[int, Ge(-9), Le(9)] | None = None
+    priority: Annotated[int, Meta(ge=-9, le=9)] | None = None
     energy_transfer: tuple[str, ...] | None = None
 
 
-@dataclass(slots=True)
 class WrongCodes(Kept):
     """How many wrong PINs there were in a row, and until when no other may be tried (C04.FR.06)."""
 
-    count: Annotated[int, Ge(0), Le(100)] = 0
+    count: Annotated[int, Meta(ge=0, le=100)] = 0
     until: float = 0.0
 
 
-@dataclass(slots=True)
 class LocalList(Kept):
     """The local authorization list (D01): IdTokenInfoTypes as JSON, by the digests of their tokens."""
 
-    version: Annotated[int, Ge(1), Le(2**31 - 1)]
+    version: Annotated[int, Meta(ge=1, le=2**31 - 1)]
     entries: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
 class Reservation(Kept):
     """Kept until `expires` for the `token` (IdTokenType) and its `group`: an EVSE, one of a type, or any."""
 
@@ -64,7 +59,6 @@ class Reservation(Kept):
     connector_type: str | None = None
 
 
-@dataclass(slots=True)
 class BatterySwap(Kept):
     """A swap of batteries under way: by which id it is known, and for whom, an IdTokenType (S01, S02)."""
 

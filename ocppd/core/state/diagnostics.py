@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.description import MonitorType
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Monitor(Kept):
     """A watch on the variable whose slot has that key (N04); `kind` is an EventNotificationEnumType.
 
@@ -23,8 +21,8 @@ class Monitor(Kept):
     id: int
     variable: str
     type: MonitorType
-    value: Annotated[float, Ge(-1e18), Le(1e18)]
-    severity: Annotated[int, Ge(0), Le(9)]
+    value: Annotated[float, Meta(ge=-1e18, le=1e18)]
+    severity: Annotated[int, Meta(ge=0, le=9)]
     transaction: bool = False
     kind: str = "CustomMonitor"
     active: bool = True
@@ -33,7 +31,6 @@ class Monitor(Kept):
     due: float | None = None
 
 
-@dataclass(slots=True)
 class EventStream(Kept):
     """What the periodic monitor of that id finds is sent as a stream (N11), where the CSMS has it open.
 
@@ -41,15 +38,14 @@ class EventStream(Kept):
     the moments on the station's clock with what was `found` then; they leave when they are `due`.
     """
 
-    id: Annotated[int, Ge(0)]
-    interval: Annotated[int, Ge(0), Le(31_536_000)] = 0
-    values: Annotated[int, Ge(0), Le(100)] = 0
+    id: Annotated[int, Meta(ge=0)]
+    interval: Annotated[int, Meta(ge=0, le=31_536_000)] = 0
+    values: Annotated[int, Meta(ge=0, le=100)] = 0
     is_open: bool = False
     found: list[tuple[float, str]] = field(default_factory=list)
     due: float | None = None
 
 
-@dataclass(slots=True)
 class MonitoringReport(Kept):
     """A report on monitors that is being sent page by page: the `ids` that are still to come."""
 
@@ -58,16 +54,16 @@ class MonitoringReport(Kept):
     seq_no: int = 0
 
 
-@dataclass(slots=True)
 class LogUpload(Kept):
     """A log that is being uploaded, or waits to be tried again (N01).
 
     `url` may hold a password. `oldest` and `latest`, on the station's own clock, bound what is in the log.
     """
 
+    secret: ClassVar = ("url",)
     request_id: int
     type: str
-    url: str = field(repr=False)
+    url: str
     name: str
     retries: int
     interval: int

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Le, Len
+from msgspec import Meta
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Text(Kept):
     """A MessageContentType: what a display can show."""
 
-    content: Annotated[str, Len(0, 1024)]
+    content: Annotated[str, Meta(max_length=1024)]
     format: Literal["ASCII", "HTML", "URI", "UTF8"] = "UTF8"
-    language: Annotated[str, Len(0, 8)] | None = None
+    language: Annotated[str, Meta(max_length=8)] | None = None
 
 
-@dataclass(slots=True)
 class Display(Kept):
     """One of several displays: the instance of its component and where it stands, 0 the level above."""
 
@@ -31,14 +28,13 @@ class Display(Kept):
 Priority = Literal["AlwaysFront", "InFront", "NormalCycle"]
 
 
-@dataclass(slots=True)
 class DisplayMessage(Kept):
     """A MessageInfoType that the CSMS has set (O01, O02); `display` None is the main one.
 
     From `start` to `end`, moments on the station's own clock, it is shown while the station is in `state`.
     """
 
-    id: Annotated[int, Ge(0), Le(2_147_483_647)]
+    id: Annotated[int, Meta(ge=0, le=2_147_483_647)]
     priority: Priority
     text: Text
     state: Literal["Charging", "Faulted", "Idle", "Unavailable"] | None = None

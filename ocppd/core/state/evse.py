@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated
 
-from annotated_types import Ge, Gt, Le
+from msgspec import Meta, field
 
 from ocppd.core.description import Car as Ev
-from ocppd.core.description import Percent
+from ocppd.core.description import Percent, soc_rises
 from ocppd.core.state.authorization import Authorization
 from ocppd.core.state.kept import Kept
 from ocppd.core.state.provisioning import Reset
@@ -17,7 +16,6 @@ from ocppd.core.state.tariff import Bill, DriverTariff
 from ocppd.core.state.transaction import Transaction
 
 
-@dataclass(slots=True)
 class Fault(Kept):
     """A defect as `fault` reported it; `component` is the part that has it, `until` when it heals itself."""
 
@@ -29,7 +27,6 @@ class Fault(Kept):
     until: float | None = None
 
 
-@dataclass(slots=True)
 class Connector(Kept):
     """`status` is what was told to all who listen, `reported` what the CSMS was told; None: tell it anew.
 
@@ -45,7 +42,6 @@ class Connector(Kept):
     reported: str | None = None
 
 
-@dataclass(slots=True)
 class Car(Kept):
     """The car at an EVSE: what it is, shared with all of its kind, and how it is doing.
 
@@ -58,14 +54,15 @@ class Car(Kept):
     soc: Percent = 20.0
     ready_at: float | None = None
     suspended: bool = False
-    drawn_w: Annotated[float, Ge(-1e12), Le(1e12)] = 0.0
+    drawn_w: Annotated[float, Meta(ge=-1e12, le=1e12)] = 0.0
     departure: float | None = None
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for a curve with which no charging could be computed."""
+        if not soc_rises(self.ev.curve):
+            raise ValueError("ev.curve: the state of charge must rise from point to point")
 
-Volts = Annotated[float, Gt(0), Le(1e12)]
 
-
-@dataclass(slots=True)
 class Meter(Kept):
     """The EVSE's meter: `energy_wh` is the import register as it stood `at`, and only grows.
 
@@ -83,17 +80,25 @@ class Meter(Kept):
     at: float = 0.0
     reactive_varh: float = 0.0
     apparent_vah: float = 0.0
-    export_wh: Annotated[float, Ge(0), Le(1e15)] = 0.0
+    export_wh: Annotated[float, Meta(ge=0, le=1e15)] = 0.0
     power_w: float | None = None
-    voltage_v: Volts | tuple[Volts, Volts, Volts] | None = None
-    marks: dict[str, tuple[float, float] | tuple[float, float, float]] | None = None
+    voltage_v: float | tuple[float, float, float] | None = None
+    marks: dict[str, Annotated[tuple[float, ...], Meta(min_length=2, max_length=3)]] | None = None
     key: str = ""
     page: int = 0
     idle_page: int = 0
     forges: bool = False
 
+    def __post_init__(self) -> None:
+        """Raise ValueError for voltages that no power could be divided by.
 
-@dataclass(slots=True)
+        Not a bound in the type: in a union with a tuple of fixed length that crashes msgspec 0.22.
+        """
+        volts = self.voltage_v if isinstance(self.voltage_v, tuple) else (self.voltage_v,)
+        if not all(it is None or 0 < it <= 1e12 for it in volts):
+            raise ValueError("voltage_v: more than 0 is needed")
+
+
 class Evse(Kept):
     """`points` are the TxStartPoint conditions that held when last looked at (E01, E06).
 
@@ -113,7 +118,7 @@ class Evse(Kept):
     points: list[str] = field(default_factory=list)
     reservation_id: int | None = None
     limit: Limit | None = None
-    setpoint_w: Annotated[float, Ge(-1e9), Le(1e9)] | None = None
+    setpoint_w: Annotated[float, Meta(ge=-1e9, le=1e9)] | None = None
     meter: Meter = field(default_factory=Meter)
     bill: Bill | None = None
     driver_tariff: DriverTariff | None = None

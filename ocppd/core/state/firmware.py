@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class FirmwareUpdate(Kept):
     """An update under way (L01, L02), between its UpdateFirmware and the last status that is told of it.
 
@@ -17,8 +15,9 @@ class FirmwareUpdate(Kept):
     `closes` is that nobody may begin to charge, `fail` how it is to end by somebody's command.
     """
 
+    secret: ClassVar = ("url",)
     request_id: int
-    url: str = field(repr=False)
+    url: str
     retrieve_at: float
     install_at: float | None
     retries: int
@@ -34,7 +33,6 @@ class FirmwareUpdate(Kept):
     fail: str | None = None
 
 
-@dataclass(slots=True)
 class Publication(Kept):
     """A firmware file that is served to others here, or on its way to be (L03); `checksum` is its MD5.
 
@@ -42,8 +40,9 @@ class Publication(Kept):
     is how many fetch it from here at this moment.
     """
 
+    secret: ClassVar = ("url",)
     request_id: int
-    url: str = field(repr=False)
+    url: str
     checksum: str
     retries: int
     interval: int

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Csms(Kept):
     """The connection: `since` it is up, or `offline_since` it is down; the rest tells of the attempts.
 
@@ -27,7 +25,6 @@ class Csms(Kept):
     alarms: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
 class QueuedCall(Kept):
     """A CALL on its way to the CSMS. `context` is what its sender wants to know when the answer comes."""
 
@@ -43,7 +40,6 @@ class QueuedCall(Kept):
     not_before: float = 0.0
 
 
-@dataclass(slots=True)
 class Outbox(Kept):
     """The calls that wait, in order, and the one that is out (Part 4, 4.1.1).
 
@@ -57,7 +53,6 @@ class Outbox(Kept):
     overflowing: bool = False
 
 
-@dataclass(slots=True)
 class Request(Kept):
     """A command from outside: what its answer must say. `id` is the asker's, `key` the daemon's own."""
 
@@ -74,7 +69,6 @@ class Request(Kept):
     warnings: list[str] = field(default_factory=list)
 
 
-@dataclass(slots=True)
 class Override(Kept):
     """How the next `times` requests of that action are answered, None: all of them, `delay_s` seconds late.
 
@@ -86,8 +80,8 @@ class Override(Kept):
     payload: dict[str, Any] | None = None
     error: str | None = None
     silent: bool = False
-    delay_s: Annotated[float, Ge(0), Le(3600)] = 0.0
-    times: Annotated[int, Ge(1)] | None = 1
+    delay_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    times: Annotated[int, Meta(ge=1)] | None = 1
 
     @property
     def is_scripted(self) -> bool:
@@ -95,7 +89,6 @@ class Override(Kept):
         return self.silent or self.error is not None or self.payload is not None
 
 
-@dataclass(slots=True)
 class Held(Kept):
     """A request of the CSMS, by its message id, that is answered when it is `due`, in epoch seconds."""
 

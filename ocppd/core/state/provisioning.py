@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Boot(Kept):
     """`due` is the BootReason of a notification that the CSMS has not accepted yet (B01 to B03)."""
 
@@ -22,7 +20,6 @@ class Boot(Kept):
 ResetType = Literal["Immediate", "ImmediateAndResume", "OnIdle"]
 
 
-@dataclass(slots=True)
 class Reset(Kept):
     """A reset to come, of the station or of an EVSE, and the BootReason that it gives.
 
@@ -35,7 +32,6 @@ class Reset(Kept):
     deadline: float | None = None
 
 
-@dataclass(slots=True)
 class Report(Kept):
     """A report that is being sent page by page: the `keys` of the slots that are still to come."""
 
@@ -44,30 +40,29 @@ class Report(Kept):
     seq_no: int = 0
 
 
-Slot = Annotated[int, Ge(1), Le(3)]
+Slot = Annotated[int, Meta(ge=1, le=3)]
 
 
-SecurityProfile = Annotated[int, Ge(0), Le(3)]
+SecurityProfile = Annotated[int, Meta(ge=0, le=3)]
 
 
-@dataclass(slots=True)
 class NetworkProfile(Kept):
     """A NetworkConnectionProfileType, without the identity in its `url`; `apn` and `vpn` as they came.
 
     `identity` and `password` are for basic authentication, where the station's are not meant (OCPP 2.1).
     """
 
+    secret: ClassVar = ("password",)
     url: str
     security_profile: SecurityProfile
-    message_timeout: Annotated[int, Ge(1), Le(31_536_000)] = 30
+    message_timeout: Annotated[int, Meta(ge=1, le=31_536_000)] = 30
     interface: str = "Wired0"
     apn: dict[str, Any] | None = None
     vpn: dict[str, Any] | None = None
     identity: str | None = None
-    password: str | None = field(default=None, repr=False)
+    password: str | None = None
 
 
-@dataclass(slots=True)
 class NetworkProfiles(Kept):
     """The ways to a CSMS by their slots, and the `slot` in use, with its `failures` in a row (B09, B10).
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated
 
-from annotated_types import Ge, Le
+from msgspec import Meta
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class CertificateStatus(Kept):
     """An OCSPResponse, DER in base64, and when the CSMS has told it (M06)."""
 
@@ -18,7 +16,6 @@ class CertificateStatus(Kept):
     at: float
 
 
-@dataclass(slots=True)
 class Certificate(Kept):
     """One that is installed. `use` is its InstallCertificateUse or CertificateSigningUse.
 
@@ -39,7 +36,6 @@ class Certificate(Kept):
     statuses: dict[str, CertificateStatus] | None = None
 
 
-@dataclass(slots=True)
 class Signing(Kept):
     """A certificate that the CSMS is to have signed (A02, A03).
 
@@ -58,10 +54,9 @@ class Signing(Kept):
     request: int | None = None
 
 
-@dataclass(slots=True)
 class SecurityEvent(Kept):
     """An entry of the security log; `at` is the moment on the station's own clock."""
 
     type: str
-    at: Annotated[float, Ge(0), Le(253_402_300_799)]
+    at: Annotated[float, Meta(ge=0, le=253_402_300_799)]
     info: str = ""

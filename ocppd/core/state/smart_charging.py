@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from msgspec import Meta
 
 from ocppd.core.state.kept import Kept
 
 
-@dataclass(slots=True)
 class Limit(Kept):
     """The most that an EVSE may give now, as its charging profiles and external limits say (K01.FR.38).
 
@@ -23,17 +21,16 @@ class Limit(Kept):
     it, as far as car and station can; with that it is given nothing.
     """
 
-    power_w: Annotated[float, Ge(0)] | None = None
-    current_a: Annotated[float, Ge(0)] | None = None
-    phases: Annotated[int, Ge(1), Le(3)] | None = None
-    phase: Annotated[int, Ge(1), Le(3)] | None = None
+    power_w: Annotated[float, Meta(ge=0)] | None = None
+    current_a: Annotated[float, Meta(ge=0)] | None = None
+    phases: Annotated[int, Meta(ge=1, le=3)] | None = None
+    phase: Annotated[int, Meta(ge=1, le=3)] | None = None
     source: str = "TxProfile"
     mode: str = "ChargingOnly"
-    setpoint_w: Annotated[float, Ge(-1e12), Le(1e12)] | None = None
-    discharge_w: Annotated[float, Ge(0), Le(1e12)] = 0.0
+    setpoint_w: Annotated[float, Meta(ge=-1e12, le=1e12)] | None = None
+    discharge_w: Annotated[float, Meta(ge=0, le=1e12)] = 0.0
 
 
-@dataclass(slots=True)
 class ChargingProfile(Kept):
     """A ChargingProfileType as it came, for that EVSE, 0 for the station, and who has set it.
 
@@ -41,14 +38,13 @@ class ChargingProfile(Kept):
     to start with it (K05). Of an external one, `told` is the limit that the CSMS knows, and None: tell it.
     """
 
-    evse: Annotated[int, Ge(0)]
+    evse: Annotated[int, Meta(ge=0)]
     profile: dict[str, Any]
     source: str = "CSO"
     remote_start_id: int | None = None
     told: float | None = None
 
 
-@dataclass(slots=True)
 class EvTalk(Kept):
     """What an ISO 15118 car and the CSMS have told each other in a transaction (K15 to K17).
 
@@ -58,12 +54,11 @@ class EvTalk(Kept):
     """
 
     status: Literal["Accepted", "Rejected", "Processing", "Unanswered"] | None = None
-    selected: Annotated[int, Ge(0), Le(2)] = 0
+    selected: Annotated[int, Meta(ge=0, le=2)] = 0
     schedule: dict[str, Any] | None = None
     since: float = 0.0
 
 
-@dataclass(slots=True)
 class V2x(Kept):
     """A transaction in which a car may do more than charge (Q).
 
@@ -75,7 +70,6 @@ class V2x(Kept):
     mode_told: str = "ChargingOnly"
 
 
-@dataclass(slots=True)
 class FrequencySignal(Kept):
     """An AFRRSignal of the CSMS (Q07): its value, and from `at` on, on the station's clock, it counts."""
 
@@ -83,7 +77,6 @@ class FrequencySignal(Kept):
     value: int
 
 
-@dataclass(slots=True)
 class DerControl(Kept):
     """A LimitMaxDischargeType as it came (R04): a default one, or to `start` then, on the station's clock.
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.chaos import Chaos
 from ocppd.core.description import DataTransferAnswer
@@ -22,7 +21,6 @@ from ocppd.core.state.smart_charging import ChargingProfile, DerControl, Frequen
 from ocppd.core.state.tariff import DefaultTariff
 
 
-@dataclass(slots=True)
 class State(Kept):
     """One station.
 
@@ -56,7 +54,7 @@ class State(Kept):
     tariffs: tuple[DefaultTariff, ...] = ()
     der_controls: tuple[DerControl, ...] = ()
     signals: tuple[FrequencySignal, ...] = ()
-    frequency_hz: Annotated[float, Ge(1), Le(1000)] | None = None
+    frequency_hz: Annotated[float, Meta(ge=1, le=1000)] | None = None
     battery_swap: BatterySwap | None = None
     token_cache: dict[str, str] | None = None
     local_list: LocalList | None = None

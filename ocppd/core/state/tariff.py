@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.state.kept import Kept
 
-Cost = Annotated[float, Ge(-1e12), Le(1e12)]
+Cost = Annotated[float, Meta(ge=-1e12, le=1e12)]
 
 
-@dataclass(slots=True)
 class Bill(Kept):
     """What is shown when a transaction is over: its `cost`, None where it could not be learnt (I03, I05)."""
 
     cost: Cost | None = None
 
 
-@dataclass(slots=True)
 class DefaultTariff(Kept):
     """A TariffType as it came, for the transactions at that EVSE (I07)."""
 
-    evse: Annotated[int, Ge(1)]
+    evse: Annotated[int, Meta(ge=1)]
     tariff: dict[str, Any]
 
 
-@dataclass(slots=True)
 class DriverTariff(Kept):
     """The TariffType that came with an IdTokenType (I08)."""
 
@@ -35,7 +31,6 @@ class DriverTariff(Kept):
     tariff: dict[str, Any]
 
 
-@dataclass(slots=True)
 class Period(Kept):
     """A part of a transaction in which no price has changed, and what there was of each dimension in it.
 
@@ -49,7 +44,6 @@ class Period(Kept):
     idle_s: float
 
 
-@dataclass(slots=True)
 class Account(Kept):
     """What a transaction costs by its `tariff` (I12).
 

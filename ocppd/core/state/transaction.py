@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
+from msgspec import Meta, field
 
 from ocppd.core.description import Percent
 from ocppd.core.state.display import Text
@@ -16,21 +15,19 @@ from ocppd.core.state.tariff import Account, Cost
 ChargingState = Literal["Charging", "EVConnected", "SuspendedEV", "SuspendedEVSE", "Idle"]
 
 
-@dataclass(slots=True)
 class TxLimit(Kept):
     """A TransactionLimitType: what a transaction may cost, take and last, and how full the car may become.
 
     `reached` is the TriggerReasonEnumType of the one that was told to be reached.
     """
 
-    cost: Annotated[float, Ge(0), Le(1e12)] | None = None
-    energy_wh: Annotated[float, Ge(0), Le(1e12)] | None = None
-    seconds: Annotated[float, Ge(0), Le(1e12)] | None = None
+    cost: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    energy_wh: Annotated[float, Meta(ge=0, le=1e12)] | None = None
+    seconds: Annotated[float, Meta(ge=0, le=1e12)] | None = None
     soc: Percent | None = None
     reached: str | None = None
 
 
-@dataclass(slots=True)
 class Transaction(Kept):
     """A running transaction; `seq_no` is the next to be used (E01.FR.07).
 
