@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import compileall
 import sys
 from collections.abc import Iterable
 from dataclasses import replace
@@ -12,7 +13,8 @@ from pathlib import Path
 from tests.load import report
 from tests.load.scenarios import SCENARIOS, Row, Scale, soak
 
-_PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
+_ROOT = Path(__file__).parents[2]
+_PAGE = _ROOT / "docs" / "performance.md"
 _FULL = Scale(stations=1000, many=5000, seconds=10.0, rounds=3)
 _QUICK = Scale(stations=500, many=1000, seconds=3.0, rounds=1, settle_s=1.0, heartbeat_s=2)
 
@@ -26,6 +28,12 @@ async def measure(scale: Scale, names: Iterable[str] = SCENARIOS) -> list[Row]:
     return rows
 
 
+def _compile() -> None:
+    """Have bytecode for both sides, as an installation does; PYTHONDONTWRITEBYTECODE may be set here."""
+    for package in (_ROOT / "ocppd", Path(__file__).parent):
+        compileall.compile_dir(package, quiet=1)
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(prog="python -m tests.load", description=__doc__)
@@ -36,6 +44,7 @@ def main() -> None:
     scale = _QUICK if given.quick else _FULL
     if given.stations:
         scale = replace(scale, stations=given.stations, many=2 * given.stations)
+    _compile()
     rows = asyncio.run(measure(scale, [given.only] if given.only else SCENARIOS))
     print(report.machine(), report.table(rows), sep="\n\n")  # noqa: T201
     if not (given.quick or given.only or given.stations):
