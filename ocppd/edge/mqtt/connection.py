@@ -22,7 +22,7 @@ from ocppd.edge.mqtt.own_word import OwnWord, SecondDaemonError
 from ocppd.edge.mqtt.refusals import tls_words
 from ocppd.edge.mqtt.topics import Scope
 from ocppd.edge.mqtt.window import Window, first_error
-from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
+from ocppd.edge.mqtt.wire import Broker, Ear, Pace, Wire, content
 
 if TYPE_CHECKING:
     from ocppd.clock import Clock
@@ -86,6 +86,7 @@ class Mqtt:
         self._born = asyncio.Event()  # Home Assistant has started
         self._dirty: dict[str, Station] = {}
         self._jobs: asyncio.Queue[Callable[[aiomqtt.Client], Coroutine[Any, Any, None]]] = asyncio.Queue()
+        self._ear: Ear
         self._fleet: Fleet
         self._inbox: Inbox
         self._host: Host
@@ -234,7 +235,8 @@ class Mqtt:
             await self._look_for_double()
         connected = stopped = False
         try:
-            async with self._wire.client(f"ocppd-{self._daemon}", self._will()) as client:
+            self._ear = Ear()
+            async with self._wire.client(f"ocppd-{self._daemon}", self._will(), self._ear) as client:
                 self._wire.settle(client)
                 try:
                     await self._arrive(client)
@@ -382,8 +384,7 @@ class Mqtt:
         await self._window.send(client)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
-        async for found in client.messages:
-            self._receive(found)
+        await self._ear.listen(client, self._receive)
 
     def _receive(self, found: aiomqtt.Message) -> None:
         topic, payload = found.topic.value, content(found)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import math
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aiomqtt
 import structlog
@@ -84,6 +85,44 @@ class Pace:
     welcome: float = 10.0
 
 
+class Ear(asyncio.Queue[aiomqtt.Message]):
+    """What the broker has delivered; while somebody listens, handed over in the very call that brings it.
+
+    To iterate over a client's messages takes a task and three turns of the loop for each.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._hear: Callable[[aiomqtt.Message], None] | None = None
+        self._failure: Exception | None = None
+
+    async def listen(self, client: aiomqtt.Client, hear: Callable[[aiomqtt.Message], None]) -> None:
+        """Give `hear` every message of the client, whose ear this is; at its end raise MqttError.
+
+        What `hear` raises comes out here, too.
+        """
+        while not self.empty():
+            hear(self.get_nowait())
+        self._hear = hear
+        try:
+            async for _ in client.messages:  # none comes here any more, but for one that could not be heard
+                if self._failure is not None:
+                    raise self._failure
+        finally:
+            self._hear = None
+
+    def put_nowait(self, item: aiomqtt.Message) -> None:
+        """Take a message."""
+        if self._hear is None:
+            super().put_nowait(item)
+            return
+        try:
+            self._hear(item)
+        except Exception as error:  # noqa: BLE001 - it belongs to who listens, and not to the library
+            self._hear, self._failure = None, error
+            super().put_nowait(item)
+
+
 class Wire:
     """MQTT 5 to one broker, or 3.1.1 where it turns out to understand no other."""
 
@@ -102,8 +141,10 @@ class Wire:
     def _speaks_5(self) -> bool:
         return self._protocol is aiomqtt.ProtocolVersion.V5
 
-    def client(self, identifier: str, will: aiomqtt.Will | None = None) -> aiomqtt.Client:
-        """A client that is not connected yet."""
+    def client(
+        self, identifier: str, will: aiomqtt.Will | None = None, ear: Ear | None = None
+    ) -> aiomqtt.Client:
+        """A client that is not connected yet; what it receives goes to the `ear`."""
         client = aiomqtt.Client(
             self._broker.host,
             self._broker.port,
@@ -118,6 +159,7 @@ class Wire:
             socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
             timeout=self._pace.hello if self._speaks_5 and not self._settled else self._pace.answer,
             keepalive=30,
+            queue_type=None if ear is None else cast("type[asyncio.Queue[aiomqtt.Message]]", lambda **_: ear),
             logger=_library,
         )
         client.pending_calls_threshold = 2 * WINDOW  # that many are on their way is nothing to warn of
