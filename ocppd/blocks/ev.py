@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
+from msgspec.structs import replace
 from typing_extensions import TypedDict  # pydantic wants this one before Python 3.12
 
 from ocppd.core import on

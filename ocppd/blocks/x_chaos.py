@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any, Unpack
 
 from annotated_types import Ge, Gt, Le
+from msgspec.structs import asdict
 from typing_extensions import TypedDict
 
 from ocppd.core import on

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from ocppd.core.description import Percent, within
+from ocppd.core.kept import Fixed
 
 Milliseconds = Annotated[float, *within(0, 60_000)]
 Seed = Annotated[int, *within(0, 2**53 - 1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Chaos:
+class Chaos(Fixed, frozen=True):
     """How the frames of both directions are spoilt.
 
     Each is late by `latency_ms` and up to `jitter_ms` more, in real time; with `burst_ms` they pass only
@@ -20,8 +19,6 @@ class Chaos:
     percent. `half_open` is that the connection there is falls silent without an end. The same `seed` makes
     the same of the same frames, whatever passes in the other direction.
     """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     latency_ms: Milliseconds = 0.0
     jitter_ms: Milliseconds = 0.0

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, Len, Predicate
 from msgspec import Meta
 
+from ocppd.core.kept import Fixed
 from ocppd.core.schemas import OCPP_201, Version
 
 # MonitorEnumType
@@ -54,8 +55,7 @@ Curve = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Car:
+class Car(Fixed, frozen=True):
     """A battery electric vehicle, as it arrives at the connector.
 
     `soc` is in percent. Of an AC offer it uses `phases`, up to `max_a` A on each (None: no limit of its own)
@@ -68,8 +68,6 @@ class Car:
     the departure that the driver has in mind. With `iso15118` it tells what it needs, and waits for a
     schedule.
     """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     soc: Percent = 20.0
     capacity_wh: Capacity = 60_000.0
@@ -87,6 +85,11 @@ class Car:
     ready_delay_s: Delay = 0.0
     departure_s: Stay | None = None
     iso15118: bool = False
+
+    def __post_init__(self) -> None:
+        """Raise ValueError for a curve with which no charging could be computed."""
+        if not soc_rises(self.curve):
+            raise ValueError("curve: the state of charge must rise from point to point")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,14 +178,11 @@ class Monitor:
 DataTransferStatus = Literal["Accepted", "Rejected", "UnknownMessageId", "UnknownVendorId"]
 
 
-@dataclass(frozen=True, slots=True)
-class DataTransferAnswer:
+class DataTransferAnswer(Fixed, frozen=True):
     """What a DataTransfer of that vendor is answered (P01); without a `message_id`, any that no other names.
 
     `data` is JSON text.
     """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     vendor_id: str
     message_id: str | None = None
@@ -202,7 +202,7 @@ class Hardware:
     firmware: str = "1.0.0"
     evses: tuple[Evse, ...] = (Evse(),)
     max_w: float | None = None
-    ev: Car = Car()
+    ev: Car = field(default_factory=Car)
     default_token: Token = Token("04A2B3C4")
     publishes_firmware: bool = False
     presets: tuple[Preset, ...] = ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, cast
+
+from msgspec.structs import asdict
 
 from ocppd.core import display, limits, network, session, tokens
 from ocppd.core.operation_modes import CHARGING_ONLY

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -204,5 +203,5 @@ def _state(file: Path, name: str, found: Any) -> State:
         return convert(found, State, str_keys=True)
     except ValidationError as error:
         what, _, where = str(error).partition(" - at `$")
-        path = re.sub(r"\[([^]]*)\]", r".\1", where.rstrip("`"))
+        path = where.rstrip("`").replace("[...]", ".*").replace("[", ".").replace("]", "")
         raise StoreError(f"{file}: stations.{name}{path}: {what}") from None

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 from hypothesis import assume, given, settings
@@ -89,7 +88,9 @@ def by_steps(description: Description, place: Evse, seconds: float, steps: int =
     car, meter, width = evse.car, evse.meter, seconds / steps
     assert car is not None
     ramp = car.ev.ramp_w_s if meter.power_w is None else None
-    free = Evse(car=structs.replace(car, ev=replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit)
+    free = Evse(
+        car=structs.replace(car, ev=structs.replace(car.ev, ramp_w_s=None)), meter=meter, limit=evse.limit
+    )
     assert free.car is not None
     watts, wh, is_there = car.drawn_w, 0.0, False
     for _ in range(steps):
@@ -336,7 +337,7 @@ def test_the_moment_of_the_full_battery_is_met_although_epoch_seconds_are_coarse
 
 @given(DESCRIPTIONS, CARS, LIMITS)
 def test_the_power_is_within_every_limit(description: Description, car: Car, limit: Limit | None) -> None:
-    car.drawn_w, car.ev = 0.0, replace(car.ev, ramp_w_s=None)
+    car.drawn_w, car.ev = 0.0, structs.replace(car.ev, ramp_w_s=None)
     state, evse = charging(car, None, limit)
     flow = session.flow_now(description, state, evse, 1.0)
     most = [description.max_w, car.ev.max_w]
@@ -425,7 +426,7 @@ def test_a_cut_of_the_energy_is_no_ramp() -> None:
 def test_a_ramp_meets_a_falling_curve() -> None:
     ev = {"soc": 50.0, "capacity_wh": 1000.0, "max_w": 10_000.0, "ramp_w_s": 50.0}
     place = car(**ev)
-    place.ev = replace(place.ev, curve=((0.0, 100.0), (100.0, 10.0)))
+    place.ev = structs.replace(place.ev, curve=((0.0, 100.0), (100.0, 10.0)))
     state, evse = charging(place)
     expected = by_steps(DC, evse, 200, 100_000)
     session.settle(DC, state, evse, 200)

@@ -297,6 +297,23 @@ def test_an_unknown_key_is_named_by_its_path(file: Path) -> None:
     assert refusal(file) == f"{file}: stations.CP002.evses.0: Object contains unknown field `pluged`"
 
 
+@pytest.mark.parametrize(
+    ("evse", "where"),
+    [
+        ({"meter": {"voltage_v": 0}}, "meter: voltage_v: "),
+        ({"meter": {"voltage_v": [230, 0, 230]}}, "meter: voltage_v: "),
+        ({"meter": {"marks": {"TxUpdated": [1]}}}, "meter.marks.*: "),
+        ({"car": {"ev": {"capacity_wh": 0}}}, "car.ev.capacity_wh: "),
+        ({"car": {"ev": {"curve": [[80, 100], [20, 5]]}}}, "car.ev: curve: "),
+        ({"car": {"ev": {"curve": []}}}, "car.ev.curve: "),
+        ({"car": {"ev": {"wheels": 4}}}, "car.ev: "),
+    ],
+)
+def test_what_could_not_be_charged_with_is_refused(file: Path, evse: Any, where: str) -> None:
+    write(file, {"CP001": {"evses": [evse]}})
+    assert f": stations.CP001.evses.0.{where}" in refusal(file)
+
+
 @pytest.mark.parametrize("state", [None, [], "Available", 1])
 def test_a_station_that_is_no_object(file: Path, state: Any) -> None:
     write(file, {"CP001": state})

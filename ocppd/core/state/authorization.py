@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
+from ocppd.core.kept import Kept
 from ocppd.core.state.display import Text
-from ocppd.core.state.kept import Kept
 
 
 class Authorization(Kept):

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from msgspec import Meta, field
 
 from ocppd.core.description import MonitorType
-from ocppd.core.state.kept import Kept
+from ocppd.core.kept import Kept
 
 
 class Monitor(Kept):

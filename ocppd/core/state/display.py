@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from ocppd.core.state.kept import Kept
+from ocppd.core.kept import Kept
 
 
 class Text(Kept):

@@ -7,9 +7,9 @@ from typing import Annotated
 from msgspec import Meta, field
 
 from ocppd.core.description import Car as Ev
-from ocppd.core.description import Percent, soc_rises
+from ocppd.core.description import Percent
+from ocppd.core.kept import Kept
 from ocppd.core.state.authorization import Authorization
-from ocppd.core.state.kept import Kept
 from ocppd.core.state.provisioning import Reset
 from ocppd.core.state.smart_charging import Limit
 from ocppd.core.state.tariff import Bill, DriverTariff
@@ -56,11 +56,6 @@ class Car(Kept):
     suspended: bool = False
     drawn_w: Annotated[float, Meta(ge=-1e12, le=1e12)] = 0.0
     departure: float | None = None
-
-    def __post_init__(self) -> None:
-        """Raise ValueError for a curve with which no charging could be computed."""
-        if not soc_rises(self.ev.curve):
-            raise ValueError("ev.curve: the state of charge must rise from point to point")
 
 
 class Meter(Kept):

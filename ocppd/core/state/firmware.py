@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from ocppd.core.state.kept import Kept
+from ocppd.core.kept import Kept
 
 
 class FirmwareUpdate(Kept):

@@ -8,12 +8,12 @@ from msgspec import Meta, field
 
 from ocppd.core.chaos import Chaos
 from ocppd.core.description import DataTransferAnswer
+from ocppd.core.kept import Kept
 from ocppd.core.state.authorization import BatterySwap, LocalList, Reservation, WrongCodes
 from ocppd.core.state.diagnostics import EventStream, LogUpload, Monitor, MonitoringReport
 from ocppd.core.state.display import DisplayMessage
 from ocppd.core.state.evse import Evse
 from ocppd.core.state.firmware import FirmwareUpdate, Publication
-from ocppd.core.state.kept import Kept
 from ocppd.core.state.messages import Csms, Held, Outbox, Override, Request
 from ocppd.core.state.provisioning import Boot, NetworkProfiles, Report, Reset
 from ocppd.core.state.security import Certificate, SecurityEvent, Signing

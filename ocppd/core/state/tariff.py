@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from msgspec import Meta, field
 
-from ocppd.core.state.kept import Kept
+from ocppd.core.kept import Kept
 
 Cost = Annotated[float, Meta(ge=-1e12, le=1e12)]
 

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 from msgspec import Meta, field
 
 from ocppd.core.description import Percent
+from ocppd.core.kept import Kept
 from ocppd.core.state.display import Text
-from ocppd.core.state.kept import Kept
 from ocppd.core.state.smart_charging import EvTalk, V2x
 from ocppd.core.state.tariff import Account, Cost
 

@@ -23,3 +23,7 @@ class Kept(Struct, omit_defaults=True, forbid_unknown_fields=True):
             for name in self.__struct_fields__
         )
         return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Fixed(Struct, omit_defaults=True, forbid_unknown_fields=True, frozen=True):
+    """The same of what is never changed, and may be shared."""
