@@ -15,7 +15,7 @@ from typing import Any
 import aiomqtt
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
@@ -269,6 +269,20 @@ def test_the_answer_of_a_group_counts() -> None:
     )
 )
 def test_any_answer_can_be_shown(answer: Json) -> None:
+    assert all(line.isprintable() for line in answer_text(answer).split("\n"))
+
+
+@given(
+    st.sampled_from(["help", "stations"]),
+    st.dictionaries(
+        st.sampled_from(["help", "shell", "commands", "stations"]),
+        st.one_of(st.lists(JSON, max_size=3), st.dictionaries(st.text(max_size=5), JSON, max_size=3)),
+    ),
+)
+@example("help", {"shell": {"use": "\x1b[2J"}, "commands": {}})
+@example("stations", {"stations": [{"station": "CP001", "groups": "\x1b[2J"}]})
+def test_an_answer_that_passes_for_one_of_the_shell_itself_can_be_shown(command: str, result: Json) -> None:
+    answer = {"ok": True, "command": command, "result": result}
     assert all(line.isprintable() for line in answer_text(answer).split("\n"))
 
 

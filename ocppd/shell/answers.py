@@ -109,15 +109,20 @@ def _local_words(answer: dict[str, Any]) -> list[Fragment] | None:
     return None
 
 
-def _help(shell: dict[str, str], commands: dict[str, str]) -> list[Fragment]:
+def _help(shell: dict[str, object], commands: dict[str, object]) -> list[Fragment]:
     head = "[TARGET] COMMAND [ARGUMENTS], such as CP001/1 authorize 04A2B3C4, or CP001 network OFF for_s=20\n"
     lines = [head]
-    lines += [f"  {name:<10} {what}" for name, what in shell.items()]
+    lines += [f"  {printable(name, 40):<10} {printable(what)}" for name, what in shell.items()]
     lines += ["", *(f"  {printable(name, 40):<30} {printable(what, 100)}" for name, what in commands.items())]
     return [("", "\n".join(lines))]
 
 
-def _station(it: dict[str, Any]) -> str:
-    how = printable(it["registration"], 20) if it["connected"] else "offline"
-    groups = " ".join(printable(group, 40) for group in it["groups"])
-    return f"{printable(it['station'], 64):<20} {how:<10} {it['evses']} EVSE  {groups}".rstrip()
+def _station(it: object) -> str:
+    """A `catalogue.StationLine`, or whatever else a daemon's own answer has in its place."""
+    if not isinstance(it, dict):
+        return printable(it)
+    how = printable(it.get("registration"), 20) if it.get("connected") else "offline"
+    told = it.get("groups")
+    groups = " ".join(printable(group, 40) for group in told) if isinstance(told, list) else ""
+    who, evses = printable(it.get("station"), 64), printable(it.get("evses"), 10)
+    return f"{who:<20} {how:<10} {evses} EVSE  {groups}".rstrip()
