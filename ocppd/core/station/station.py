@@ -406,10 +406,7 @@ class Station:
                 event = self._events.pop(0)
                 self._out.events.append(event)
                 for handler in self._handlers.events.get(event.name, ()):
-                    try:  # as in `_guard`, which would be called more often than anything else
-                        handler(self, event)
-                    except Exception as error:  # noqa: BLE001
-                        self._out.bugs.append(error)
+                    self._guard(handler, event)
 
     def _resolve_answers(self) -> None:
         answers = self._out.answers
