@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
 from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -28,7 +27,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from ocppd.core.errors import CommandError, OcppdError
-from ocppd.edge.mqtt.refusals import tls_words
+from ocppd.edge.mqtt.refusals import reason_of
 from ocppd.edge.mqtt.topics import Scope, command_name, command_topic, response_topic, state_topic
 from ocppd.edge.mqtt.wire import Broker, Pace, Wire, content
 from ocppd.edge.tls import tls_context
@@ -400,7 +399,7 @@ class Access:
                 return connection
 
     def _failure(self, error: Exception) -> NoBrokerError:
-        return NoBrokerError(f"broker {self.where}: {_reason(error)}")
+        return NoBrokerError(f"broker {self.where}: {reason_of(error)}")
 
     async def keep(
         self,
@@ -442,12 +441,3 @@ async def send_once(
             return await client.send(scope, command, argument, timeout_s=timeout_s)
         except TimeoutError:
             return None
-
-
-def _reason(error: Exception) -> str:
-    """Without the numbers, and without the library's own words for them where the broker has said why."""
-    if (words := tls_words(error)) is not None:
-        return words
-    if isinstance(error, aiomqtt.MqttCodeError):
-        return str(error.args[0]) if error.args else str(error).partition("] ")[2]
-    return re.sub(r"\[Errno \d+\] ", "", str(error))

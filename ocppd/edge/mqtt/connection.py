@@ -19,7 +19,7 @@ from ocppd.edge.mqtt.inbox import Commanded, Inbox, Incoming
 from ocppd.edge.mqtt.mirror import Mirror, topic_of
 from ocppd.edge.mqtt.outgoing import Message, Outgoing, message
 from ocppd.edge.mqtt.own_word import OwnWord, SecondDaemonError
-from ocppd.edge.mqtt.refusals import tls_words
+from ocppd.edge.mqtt.refusals import reason_of
 from ocppd.edge.mqtt.topics import Scope
 from ocppd.edge.mqtt.window import Window, first_error
 from ocppd.edge.mqtt.wire import Broker, Ear, Pace, Wire, content
@@ -104,7 +104,7 @@ class Mqtt:
             fleet,
             host,
             self._wall,
-            self._outgoing.put,
+            self._outgoing.put_nowait,
             broker.base,
             broker.response_topics,
             broker.inputs,
@@ -117,7 +117,7 @@ class Mqtt:
     @property
     def queued(self) -> int:
         """How many messages wait for the broker."""
-        return len(self._outgoing)
+        return self._outgoing.qsize()
 
     @property
     def dropped(self) -> int:
@@ -141,7 +141,7 @@ class Mqtt:
         """Publish an event."""
         topic = topic_of(self._broker.base, "event", station.id)
         content = views.event(station, event) | {"seq": event.seq, "boot": self._boot}
-        self._outgoing.put(message(topic, content, qos=1))
+        self._outgoing.put_nowait(message(topic, content, qos=1))
         if event.name == "boot":  # maybe with other firmware
             self._put(self._announcer.messages(station))
 
@@ -152,7 +152,7 @@ class Mqtt:
     def traced(self, station: str, way: str, frame: str) -> None:
         """Publish a frame as it stands on the wire; `way` is `tx` or `rx`."""
         topic = topic_of(self._broker.base, f"ocpp/{way}", station)
-        self._outgoing.put(Message(topic, frame.encode()))
+        self._outgoing.put_nowait(Message(topic, frame.encode()))
 
     def _show(self) -> None:
         dirty, self._dirty = self._dirty, {}
@@ -164,7 +164,7 @@ class Mqtt:
 
     def _put(self, messages: Iterable[Message]) -> None:
         for it in messages:
-            self._outgoing.put(it)
+            self._outgoing.put_nowait(it)
 
     def _clear(self, topics: Iterable[str]) -> None:
         self._put(Message(topic, b"", 1, retain=True) for topic in topics)
@@ -200,7 +200,7 @@ class Mqtt:
 
     def _publish_info(self) -> None:
         info = {**self._host.info(), "boot": self._boot}
-        self._outgoing.put(message(self._own.info, info, 1, retain=True))
+        self._outgoing.put_nowait(message(self._own.info, info, 1, retain=True))
 
     # The connection
 
@@ -225,7 +225,7 @@ class Mqtt:
         error = attempt.outcome.exception() if attempt.outcome else None
         wait = attempt.next_action.sleep if attempt.next_action else 0.0
         event = "mqtt.second_daemon" if isinstance(error, SecondDaemonError) else "mqtt.down"
-        reason = (tls_words(error) if error else None) or str(error)
+        reason = reason_of(error) if error else ""
         log.warning(event, broker=self._broker.where, reason=reason, retry_in_s=round(wait, 1))
         self.surveyed.set()
 
@@ -252,7 +252,7 @@ class Mqtt:
                 # The broker does not take leave; that is no reason to stay.
                 raise asyncio.CancelledError from error
             if connected:
-                log.warning("mqtt.disconnected", broker=self._broker.where, reason=str(error))
+                log.warning("mqtt.disconnected", broker=self._broker.where, reason=reason_of(error))
                 await asyncio.sleep(self._pace.again)
             elif (said := await self._wire.unheard(error)) is not None:
                 raise said from error
@@ -339,7 +339,7 @@ class Mqtt:
             await asyncio.sleep(random.uniform(0, self._pace.welcome))  # noqa: S311 - to spread the load
             self._born.clear()
             async for _ in self._announce(anew=True):
-                while len(self._outgoing):  # noqa: ASYNC110 - a queue that is empty tells nobody
+                while not self._outgoing.empty():  # noqa: ASYNC110 - a queue that is empty tells nobody
                     await asyncio.sleep(_GATHERING)
 
     async def _part(self, client: aiomqtt.Client) -> None:
@@ -380,7 +380,7 @@ class Mqtt:
 
     async def _say(self, client: aiomqtt.Client, word: str) -> None:
         """Our own `state`, acknowledged."""
-        self._outgoing.put(message(self._own.state, word, 1, retain=True))
+        self._outgoing.put_nowait(message(self._own.state, word, 1, retain=True))
         await self._window.send(client)
 
     async def _listen(self, client: aiomqtt.Client) -> None:
@@ -418,7 +418,7 @@ class Mqtt:
         """A late last will of ours: we are online all the same."""
         if payload == b"offline":
             log.warning("mqtt.offline_by_mistake", broker=self._broker.where)
-            self._outgoing.put(message(self._own.state, "online", 1, retain=True))
+            self._outgoing.put_nowait(message(self._own.state, "online", 1, retain=True))
 
     async def _look_for_double(self) -> None:
         """Raise while the other daemon is online; by a name of our own, as ours would take its place."""
@@ -451,7 +451,7 @@ class Mqtt:
 
     async def _report_health(self) -> None:
         while True:
-            self._outgoing.put(message(self._own.health, {**self._host.health()}, retain=True))
+            self._outgoing.put_nowait(message(self._own.health, {**self._host.health()}, retain=True))
             await asyncio.sleep(self._pace.health)
 
 

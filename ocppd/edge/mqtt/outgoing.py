@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 MOST_MESSAGES = 10_000
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """One publish; `correlation` goes back to whoever asked with MQTT 5."""
 
     topic: str
@@ -31,56 +28,52 @@ def message(topic: str, content: dict[str, Any] | str, qos: int = 0, *, retain: 
     return Message(topic, payload, qos, retain)
 
 
-class Outgoing:
+class Outgoing(asyncio.Queue[Message]):
     """Retained messages collapse to the newest of their topic; of the others the newest are kept.
 
-    `dropped` counts what had to go.
+    Events and answers come out in order and before the states. `dropped` counts what had to go.
     """
 
     def __init__(self) -> None:
         self.dropped = 0
         self._messages: deque[Message] = deque()
         self._states: dict[str, Message] = {}
-        self._some = asyncio.Event()
+        super().__init__()
 
-    def __len__(self) -> int:
+    def qsize(self) -> int:
+        """How many wait."""
         return len(self._messages) + len(self._states)
 
-    def put(self, message: Message) -> None:
-        """Queue a message."""
-        if message.retain:
-            self._states[message.topic] = message
-        else:
-            self._messages.append(message)
-            self._drop_oldest()
-        self._some.set()
+    def empty(self) -> bool:
+        """Whether none waits."""
+        return not (self._messages or self._states)
 
     def forget_states(self) -> None:
         """Drop the states that wait, all are about to be published anew; but not what clears a topic."""
         self._states = {topic: it for topic, it in self._states.items() if not it.payload}
 
-    async def wait(self) -> None:
-        """Return when there is something."""
-        await self._some.wait()
-
-    def take(self, most: int) -> list[Message]:
-        """Up to `most` messages: events and answers in order first, then states."""
-        batch = [self._messages.popleft() for _ in range(min(most, len(self._messages)))]
-        topics = list(islice(self._states, most - len(batch)))
-        batch += [self._states.pop(topic) for topic in topics]
-        if not len(self):
-            self._some.clear()
-        return batch
-
     def put_back(self, batch: list[Message]) -> None:
-        """What could not be published, where nothing newer has come meanwhile."""
+        """What could not be published, where nothing newer has come meanwhile. Nobody may wait for it yet."""
         self._messages.extendleft(it for it in reversed(batch) if not it.retain)
         self._drop_oldest()
         self._states = {it.topic: it for it in batch if it.retain} | self._states
-        if len(self):
-            self._some.set()
 
     def _drop_oldest(self) -> None:
         while len(self._messages) > MOST_MESSAGES:
             self._messages.popleft()
             self.dropped += 1
+
+    # What a queue of the standard library is made of, as its LifoQueue and PriorityQueue do it
+
+    def _init(self, maxsize: int) -> None:
+        pass
+
+    def _put(self, item: Message) -> None:
+        if item.retain:
+            self._states[item.topic] = item
+        else:
+            self._messages.append(item)
+            self._drop_oldest()
+
+    def _get(self) -> Message:
+        return self._messages.popleft() if self._messages else self._states.pop(next(iter(self._states)))

@@ -1,11 +1,14 @@
-"""Why there is no connection to a broker over TLS, in words that name the key of the settings to look at."""
+"""Why there is no connection to a broker, in words for people; of TLS, with the key of the settings."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from contextlib import suppress
 from typing import TYPE_CHECKING
+
+import aiomqtt
 
 if TYPE_CHECKING:
     from ocppd.edge.mqtt.wire import Broker
@@ -14,7 +17,16 @@ if TYPE_CHECKING:
 _OF_ANOTHER = (62, 64)
 
 
-def tls_words(error: BaseException) -> str | None:
+def reason_of(error: BaseException) -> str:
+    """Without the numbers, and without the library's own words for them where the broker has said why."""
+    if (words := _tls_words(error)) is not None:
+        return words
+    if isinstance(error, aiomqtt.MqttCodeError):
+        return str(error.args[0]) if error.args else str(error).partition("] ")[2]
+    return re.sub(r"\[Errno \d+\] ", "", str(error))
+
+
+def _tls_words(error: BaseException) -> str | None:
     """What failed of TLS; None where it is something else. The MQTT library has the error as its context."""
     found = error if isinstance(error, ssl.SSLError) else error.__context__
     if isinstance(found, ssl.SSLCertVerificationError):

@@ -21,11 +21,12 @@ class Window:
         self.sent = 0
         self._outgoing = outgoing
         self._wire = wire
-        self._unsure: list[Message] = []  # on their way, and not acknowledged
+        self._serial = 0
+        self._unsure: dict[int, tuple[float, Message]] = {}  # on their way since then, oldest first
 
     def take_back(self) -> None:
         """What an earlier connection has left unacknowledged waits again."""
-        self._outgoing.put_back(self._unsure)
+        self._outgoing.put_back([it for _, it in self._unsure.values()])
         self._unsure.clear()
 
     async def send(self, client: aiomqtt.Client, *, for_ever: bool = False) -> None:
@@ -34,32 +35,38 @@ class Window:
         WINDOW messages may be on their way at once: an answer waits for no acknowledgement of another
         message. What has not been acknowledged at the end is kept for the next connection.
         """
-        window = asyncio.Semaphore(WINDOW)
-        unsent: list[Message] = []
-
-        async def publish(it: Message) -> None:
-            unsent.remove(it)
-            self._unsure.append(it)
-            async with asyncio.timeout(client.timeout):
-                await self._wire.publish(client, it)
-            self._unsure.remove(it)
-            self.sent += 1
-            window.release()
-
         try:
             async with asyncio.TaskGroup() as group:
-                while for_ever or len(self._outgoing):
-                    await self._outgoing.wait()
-                    await window.acquire()
-                    unsent += self._outgoing.take(1)
-                    group.create_task(publish(unsent[-1]), name="mqtt_publish_one")
+                watch = group.create_task(self._watch(client), name="mqtt_watch")
+                carriers = [
+                    group.create_task(self._carry(client, for_ever=for_ever), name="mqtt_carry")
+                    for _ in range(WINDOW)
+                ]
+                await asyncio.wait(carriers)
+                watch.cancel()
         except BaseExceptionGroup as errors:
-            error = first_error(errors)
-            if isinstance(error, TimeoutError):
-                raise aiomqtt.MqttError("the broker does not acknowledge") from None
-            raise error from None
-        finally:
-            self._outgoing.put_back(unsent)
+            raise first_error(errors) from None
+
+    async def _carry(self, client: aiomqtt.Client, *, for_ever: bool) -> None:
+        """Publish one message after the other."""
+        loop = asyncio.get_running_loop()
+        while for_ever or not self._outgoing.empty():
+            it = await self._outgoing.get()
+            self._serial = number = self._serial + 1
+            self._unsure[number] = loop.time(), it
+            await self._wire.publish(client, it)
+            del self._unsure[number]
+            self.sent += 1
+
+    async def _watch(self, client: aiomqtt.Client) -> None:
+        """Raise when a message has not been acknowledged in time: one look at the oldest is one for all."""
+        loop = asyncio.get_running_loop()
+        while True:
+            oldest, _ = next(iter(self._unsure.values()), (loop.time(), None))
+            left = oldest + client.timeout - loop.time()
+            if left <= 0:
+                raise aiomqtt.MqttError("the broker does not acknowledge")
+            await asyncio.sleep(left)
 
 
 def first_error(group: BaseExceptionGroup[Any]) -> BaseException:

@@ -93,7 +93,7 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
         lines = lines or ("allow_anonymous true",)
         listener = f"listener {self.port} {_HOST}"
-        self._config.write_text("\n".join([listener, "set_tcp_nodelay true", "user root", *lines, ""]))
+        self._config.write_text("\n".join([listener, "set_tcp_nodelay true", "max_queued_messages 0", "user root", *lines, ""]))
 
     def start(self) -> None:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")

@@ -533,6 +533,7 @@ async def test_a_broker_that_comes_later_is_found(tmp_path: Path, logged: Logged
     late = Mosquitto(tmp_path)
     async with running(Edge(late.port), greeted=False) as edge:
         line = await logged.has("mqtt.down")
+        assert line["reason"] == "Connection refused"
         assert line["retry_in_s"] >= 1
         edge.plug()
         with late:

@@ -256,6 +256,7 @@ async def test_whoever_takes_it_away_from_home_assistant_has_it_cleared(
     async with home(mosquitto.port, base, prefix, discovery=off) as (edge, watcher):
         await until(lambda: announced(watcher, prefix)[CP001] == {})
         edge.add(station("CP002"))
+        await watcher.hears("station/CP002/state")  # only then its commands are sure to be heard
         await watcher.do("station/CP002/cmd/get")
         await watcher.client.publish(f"{prefix}/status", "online", qos=1)
         assert announced(watcher, prefix) == {CP001: {}}

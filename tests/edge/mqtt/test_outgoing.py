@@ -18,14 +18,18 @@ def event(number: int) -> Message:
     return Message("event", str(number).encode(), 1)
 
 
+def take(queue: Outgoing, most: int) -> list[Message]:
+    return [queue.get_nowait() for _ in range(min(most, queue.qsize()))]
+
+
 def drained(queue: Outgoing) -> list[Message]:
-    return queue.take(2 * MOST_MESSAGES)
+    return take(queue, queue.qsize())
 
 
 def filled(*messages: Message) -> Outgoing:
     queue = Outgoing()
     for it in messages:
-        queue.put(it)
+        queue.put_nowait(it)
     return queue
 
 
@@ -36,43 +40,43 @@ def test_a_message_is_json_or_plain_text() -> None:
 
 def test_states_collapse_to_the_newest_of_their_topic() -> None:
     queue = filled(state("a", "old"), state("b"), state("a", "new"))
-    assert len(queue) == 2
+    assert queue.qsize() == 2
     assert drained(queue) == [state("a", "new"), state("b")]
     assert queue.dropped == 0
 
 
 def test_events_and_answers_keep_their_order_and_go_first() -> None:
     queue = filled(state("a"), event(1), event(2))
-    assert queue.take(2) == [event(1), event(2)]
-    assert queue.take(2) == [state("a")]
-    assert queue.take(2) == []
+    assert take(queue, 2) == [event(1), event(2)]
+    assert take(queue, 2) == [state("a")]
+    assert take(queue, 2) == []
 
 
 def test_of_too_many_events_the_oldest_go_and_are_counted() -> None:
     queue = filled(*(event(number) for number in range(MOST_MESSAGES + 3)), state("a"))
     assert queue.dropped == 3
-    assert len(queue) == MOST_MESSAGES + 1
-    assert queue.take(1) == [event(3)]
+    assert queue.qsize() == MOST_MESSAGES + 1
+    assert take(queue, 1) == [event(3)]
 
 
 def test_what_could_not_be_sent_comes_first_again() -> None:
     queue = filled(event(1), event(2), state("a", "old"), state("b"))
-    batch = queue.take(4)
-    queue.put(event(3))
-    queue.put(state("a", "new"))
+    batch = take(queue, 4)
+    queue.put_nowait(event(3))
+    queue.put_nowait(state("a", "new"))
     queue.put_back(batch)
     assert drained(queue) == [event(1), event(2), event(3), state("a", "new"), state("b")]
 
 
 def test_what_is_put_back_does_not_break_the_bound() -> None:
     queue = filled(event(1), event(2))
-    batch = queue.take(2)
+    batch = take(queue, 2)
     for number in range(3, MOST_MESSAGES + 2):
-        queue.put(event(number))
+        queue.put_nowait(event(number))
     queue.put_back(batch)
-    assert len(queue) == MOST_MESSAGES
+    assert queue.qsize() == MOST_MESSAGES
     assert queue.dropped == 1
-    assert queue.take(1) == [event(2)]
+    assert take(queue, 1) == [event(2)]
 
 
 def test_states_are_forgotten_and_events_are_not() -> None:
@@ -87,20 +91,16 @@ def test_what_clears_a_topic_is_not_forgotten() -> None:
     assert drained(queue) == [state("b", "")]
 
 
-async def test_it_waits_until_there_is_something() -> None:
+async def test_each_message_wakes_one_who_waits_for_it() -> None:
     queue = Outgoing()
-    waiting = asyncio.create_task(queue.wait())
+    first, second = (asyncio.create_task(queue.get()) for _ in range(2))
     await asyncio.sleep(0)
-    assert not waiting.done()
-    queue.put(event(1))
-    await waiting
-    await queue.wait()
-    drained(queue)
-    again = asyncio.create_task(queue.wait())
+    queue.put_nowait(state("a"))
+    assert await first == state("a")
     await asyncio.sleep(0)
-    assert not again.done()
-    queue.put_back([event(1)])
-    await again
+    assert not second.done()
+    queue.put_nowait(event(1))
+    assert await second == event(1)
 
 
 @given(st.lists(st.one_of(st.integers(1, 5), st.sampled_from("abc"))))
@@ -108,9 +108,9 @@ def test_nothing_is_lost_but_older_states(steps: list[int | str]) -> None:
     queue, taken = Outgoing(), list[Message]()
     for number, step in enumerate(steps):
         if isinstance(step, int):
-            taken += queue.take(step)
+            taken += take(queue, step)
         else:
-            queue.put(event(number) if step == "a" else state(step, str(number)))
+            queue.put_nowait(event(number) if step == "a" else state(step, str(number)))
     taken += drained(queue)
     assert [it for it in taken if not it.retain] == [
         event(number) for number, step in enumerate(steps) if step == "a"
