@@ -14,6 +14,7 @@ import asyncio
 import json
 import logging
 import sys
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -50,7 +51,8 @@ async def main(folder: str, port: int, own_port: int) -> None:
     await async_setup_component(hass, "homeassistant", {})
     http = {"server_host": "127.0.0.1", "server_port": own_port}  # the integration wants one
     await async_setup_component(hass, "http", {"http": http})
-    hass.bus.async_listen("state_changed", lambda event: changed(hass, event))
+    # Not a lambda: it would not pass for a callback, and threads would tell of the changes out of order.
+    hass.bus.async_listen("state_changed", partial(changed, hass))
     await hass.config_entries.async_add(
         ConfigEntry(
             data={"broker": "127.0.0.1", "port": port},
