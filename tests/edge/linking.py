@@ -141,7 +141,7 @@ class Wire:
             lines = (await self.reader.readuntil(b"\r\n\r\n")).decode().splitlines()
         return dict(line.split(": ", 1) for line in lines[1:] if line)
 
-    async def upgrade(self, protocol: str = "ocpp2.0.1") -> None:
+    async def upgrade(self, protocol: str = "ocpp2.0.1", then: bytes = b"") -> None:
         key = (await self.request())["Sec-WebSocket-Key"]
         digest = hashlib.sha1(f"{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11".encode()).digest()  # noqa: S324
         answer = [
@@ -151,7 +151,7 @@ class Wire:
             f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}",
             f"Sec-WebSocket-Protocol: {protocol}",
         ]
-        self.writer.write(("\r\n".join(answer) + "\r\n\r\n").encode())
+        self.writer.write(("\r\n".join(answer) + "\r\n\r\n").encode() + then)
 
     def write(self, kind: int, payload: bytes = b"") -> None:
         assert len(payload) < 126

@@ -193,6 +193,45 @@ async def test_a_binary_frame_closes_with_1003() -> None:
         assert (peer.close_code, peer.close_reason) == (1003, "text frames only")
 
 
+async def test_messages_in_the_packet_of_the_handshake_are_heard_after_it() -> None:
+    async with raw_csms() as server, linking(endpoint_of(server.port)) as bench:
+        wire = await server.accepts()
+        await wire.upgrade(then=bytes([TEXT, 1]) + b"1" + bytes([TEXT, 1]) + b"2")
+        assert [await bench.hears() for _ in range(3)] == [CONNECTED, ("received", "1"), ("received", "2")]
+        await server.hang_up()
+
+
+async def test_a_message_in_fragments_is_one_and_a_ping_between_them_is_answered() -> None:
+    async with wired() as (_server, wire, bench):
+        wire.write(0x01, "grü".encode()[:3])  # cut within a letter
+        wire.write(PING, b"beat")
+        assert await wire.frame() == (PONG, b"beat")
+        assert bench.ear.heard.empty()
+        wire.write(0x00, "grü".encode()[3:])
+        wire.write(0x80, b"n")
+        assert await bench.hears() == ("received", "grün")
+        wire.write(TEXT, b"next")
+        assert await bench.hears() == ("received", "next")
+
+
+async def test_a_message_before_a_close_frame_in_one_packet_is_heard() -> None:
+    async with wired() as (_server, wire, bench):
+        wire.writer.write(bytes([TEXT, 4]) + b"last" + bytes([CLOSE, 2]) + struct.pack("!H", 1000))
+        assert await bench.hears() == ("received", "last")
+        assert await bench.hears() == ("disconnected", "closed by the CSMS: 1000 (OK)", 0, 6.0)
+
+
+async def test_text_that_is_no_utf_8_closes_with_1007() -> None:
+    async with wired() as (server, wire, bench):
+        wire.write(TEXT, b"\xff")
+        kind, payload = await wire.frame()
+        assert (kind, payload[:2]) == (CLOSE, struct.pack("!H", 1007))
+        await server.hang_up()
+        what, reason, failures, _ = await bench.hears()
+        assert (what, failures) == ("disconnected", 0)
+        assert reason.startswith("closed by this side: 1007")
+
+
 async def test_an_oversize_message_closes_with_1009_and_the_link_reconnects() -> None:
     async with csms() as server, linking(endpoint_of(server.port)) as bench:
         assert await bench.hears() == CONNECTED
@@ -546,6 +585,27 @@ async def test_an_exception_of_the_listener_is_a_bug_and_ends_the_link() -> None
             async with asyncio.timeout(PATIENCE):
                 await bench.task
         await (await server.accepts()).wait_closed()
+
+
+async def test_an_exception_over_a_message_is_a_bug_and_ends_the_link() -> None:
+    async with csms() as server:
+        bench = Bench(endpoint_of(server.port))
+        heard: list[str] = []
+
+        def received(station: str, text: str) -> None:
+            heard.append(text)
+            raise LookupError(station)
+
+        bench.ear.received = received  # type: ignore[method-assign]
+        bench.link.want(True)
+        peer = await server.accepts()
+        await peer.send("1")
+        await peer.send("2")
+        with pytest.raises(LookupError):
+            async with asyncio.timeout(PATIENCE):
+                await bench.task
+        await peer.wait_closed()
+        assert heard == ["1"]
 
 
 # Pings

@@ -92,8 +92,9 @@ class Mosquitto:
         self._log = folder / "mosquitto.log"
         self._process: subprocess.Popen[bytes] | None = None
         lines = lines or ("allow_anonymous true",)
-        listener = f"listener {self.port} {_HOST}"
-        self._config.write_text("\n".join([listener, "set_tcp_nodelay true", "max_queued_messages 0", "user root", *lines, ""]))
+        # By default messages are dropped where more than 1,000 wait for one subscriber.
+        ours = [f"listener {self.port} {_HOST}", "set_tcp_nodelay true", "max_queued_messages 100000", "user root"]
+        self._config.write_text("\n".join([*ours, *lines, ""]))
 
     def start(self) -> None:
         program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
