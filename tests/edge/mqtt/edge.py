@@ -93,7 +93,8 @@ class Mosquitto:
         self._process: subprocess.Popen[bytes] | None = None
         lines = lines or ("allow_anonymous true",)
         # By default messages are dropped where more than 1,000 wait for one subscriber.
-        ours = [f"listener {self.port} {_HOST}", "set_tcp_nodelay true", "max_queued_messages 100000", "user root"]
+        kept = "max_queued_messages 100000"
+        ours = [f"listener {self.port} {_HOST}", "set_tcp_nodelay true", kept, "user root"]
         self._config.write_text("\n".join([*ours, *lines, ""]))
 
     def start(self) -> None:
