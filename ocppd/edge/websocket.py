@@ -75,12 +75,12 @@ class WebSocket(asyncio.Protocol):
     """
 
     __slots__ = (
+        "_begun",
         "_bounded",
         "_early",
         "_failure",
         "_hear",
         "_loop",
-        "_parts",
         "_pings",
         "_protocol",
         "_silent",
@@ -106,7 +106,7 @@ class WebSocket(asyncio.Protocol):
         self._waiter: asyncio.Future[None] | None = None  # of the one task that waits for a change
         self._hear: Hear | None = None
         self._early: list[str] = []  # what came before there was one
-        self._parts: list[bytes | bytearray | memoryview] = []  # of a message in fragments
+        self._begun = bytearray()  # of a message in fragments; of empty ones nothing is kept
         self._pings = 0
         self._bounded = False
         self._failure: Exception | None = None  # what `_hear` raised
@@ -260,11 +260,10 @@ class WebSocket(asyncio.Protocol):
 
     def _hold(self, frame: Frame) -> None:
         """One message, or a part of one."""
-        self._parts.append(frame.data)
+        self._begun += frame.data
         if not frame.fin:
             return
-        whole = b"".join(self._parts)
-        self._parts.clear()
+        whole, self._begun = self._begun, bytearray()
         try:
             text = whole.decode()
         except UnicodeDecodeError as exc:

@@ -8,6 +8,7 @@ import http
 import socket
 import ssl
 import struct
+import tracemalloc
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -212,6 +213,22 @@ async def test_a_message_in_fragments_is_one_and_a_ping_between_them_is_answered
         assert await bench.hears() == ("received", "grün")
         wire.write(TEXT, b"next")
         assert await bench.hears() == ("received", "next")
+
+
+async def test_empty_fragments_without_end_take_no_memory() -> None:
+    async with wired() as (_server, wire, bench):
+        wire.write(0x01, b"be")
+        tracemalloc.start()
+        try:
+            wire.writer.write(b"\x00\x00" * 50_000)
+            wire.write(PING)
+            assert await wire.frame() == (PONG, b"")  # so they have been read
+            kept, _peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert kept < 500_000
+        wire.write(0x80, b"gun")
+        assert await bench.hears() == ("received", "begun")
 
 
 async def test_a_message_before_a_close_frame_in_one_packet_is_heard() -> None:

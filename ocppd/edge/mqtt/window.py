@@ -61,9 +61,10 @@ class Window:
     async def _watch(self, client: aiomqtt.Client) -> None:
         """Raise when a message has not been acknowledged in time: one look at the oldest is one for all."""
         loop = asyncio.get_running_loop()
+        begun = loop.time()  # what was on its way before may be acknowledged to nobody
         while True:
             oldest, _ = next(iter(self._unsure.values()), (loop.time(), None))
-            left = oldest + client.timeout - loop.time()
+            left = max(oldest, begun) + client.timeout - loop.time()
             if left <= 0:
                 raise aiomqtt.MqttError("the broker does not acknowledge")
             await asyncio.sleep(left)
