@@ -22,6 +22,7 @@ class Window:
         self._outgoing = outgoing
         self._wire = wire
         self._serial = 0
+        self._unsent: dict[int, Message] = {}  # about to leave
         self._unsure: dict[int, tuple[float, Message]] = {}  # on their way since then, oldest first
 
     def take_back(self) -> None:
@@ -46,6 +47,9 @@ class Window:
                 watch.cancel()
         except BaseExceptionGroup as errors:
             raise first_error(errors) from None
+        finally:
+            self._outgoing.put_back(list(self._unsent.values()))
+            self._unsent.clear()
 
     async def _carry(self, client: aiomqtt.Client, *, for_ever: bool) -> None:
         """Publish one message after the other."""
@@ -53,7 +57,11 @@ class Window:
         while for_ever or not self._outgoing.empty():
             it = await self._outgoing.get()
             self._serial = number = self._serial + 1
-            self._unsure[number] = loop.time(), it
+            self._unsent[number] = it
+            # What the broker has sent meanwhile is read first: aiomqtt logs an error of its own where it
+            # publishes on a connection that has just been closed.
+            await asyncio.sleep(0)
+            self._unsure[number] = loop.time(), self._unsent.pop(number)
             await self._wire.publish(client, it)
             del self._unsure[number]
             self.sent += 1
